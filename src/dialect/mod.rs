@@ -1,0 +1,145 @@
+//! The wire formats: one codec each, between its bytes and the conversation form, as client and as backend.
+//!
+//! A dialect reads tolerantly (every variant that real servers and clients were seen to send) and writes strictly (only
+//! what every known client accepts). Codecs do no IO and hold no clock: bytes in, fragments or bytes out.
+
+use bytes::BytesMut;
+
+use crate::error::Error;
+use crate::ir::{Answer, Body, Carry, Dropped, Event, Field, Request, Sink};
+use crate::sse::Frame;
+
+mod admit;
+mod backend_error;
+mod chat_agent;
+mod chat_completions;
+mod chat_model;
+mod params;
+mod responses;
+mod split_chat_messages;
+mod surface;
+
+pub use admit::admit;
+pub use backend_error::read as read_error;
+pub use chat_agent::ChatAgent;
+pub use chat_completions::ChatCompletions;
+pub use chat_model::ChatModel;
+pub use responses::Responses;
+pub use split_chat_messages::SplitChatMessages;
+pub use surface::Surface;
+
+/// Every dialect. A new one is a file in this folder and a line here.
+pub static ALL: &[&dyn Dialect] = &[&Responses, &ChatCompletions, &ChatAgent, &ChatModel, &SplitChatMessages];
+
+/// The dialect of a name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static dyn Dialect> {
+    ALL.iter().copied().find(|dialect| dialect.name() == name)
+}
+
+/// One wire format of request, answer, stream and error.
+pub trait Dialect: Send + Sync + 'static {
+    /// Its name in the config, in headers, logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// What it does with each [`Field`]; a field that is missing here is a bug that a test finds.
+    fn fields(&self) -> &'static [(Field, Carry)];
+
+    /// Reads a client's request.
+    ///
+    /// # Errors
+    /// `InvalidField` or `UnsupportedField` with the path of the field at fault, as the client wrote it.
+    fn read_request<'a>(&self, body: &Body<'a>) -> Result<Request<'a>, Error>;
+
+    /// Writes the request for a backend. [`admit`] has been asked before, so what this dialect refuses is not there.
+    ///
+    /// # Errors
+    /// `UnsupportedField` for what only shows while writing (a part of a kind that cannot be carried in its place).
+    fn write_request(
+        &self,
+        request: &Request<'_>,
+        target: &Target<'_>,
+        dropped: &mut Dropped,
+    ) -> Result<Vec<u8>, Error>;
+
+    /// Reads a backend's plain answer; ends with `Done` or `Failed` like a stream.
+    fn read_answer(&self, body: &[u8], out: &mut dyn Sink);
+
+    /// A reader for a backend's stream.
+    fn reader(&self) -> Box<dyn Reader>;
+
+    /// Writes a complete answer (`answer.failure` is none) for a client.
+    fn write_answer(&self, answer: &Answer, ask: &Ask, out: &mut Vec<u8>);
+
+    /// A writer for a client's stream.
+    fn writer(&self, ask: &Ask) -> Box<dyn Writer>;
+}
+
+/// Reads a backend's stream, frame by frame.
+pub trait Reader: Send {
+    /// Takes in one frame. Unknown frames are swallowed.
+    fn frame(&mut self, frame: Frame<'_>, out: &mut dyn Sink);
+
+    /// The stream has ended: pushes `Done` if the dialect allows an end here, otherwise `Failed` with kind `Cut`.
+    fn end(&mut self, out: &mut dyn Sink);
+}
+
+/// Writes a client's stream: whole SSE frames, LF line ends, each ending in a blank line.
+pub trait Writer: Send {
+    /// Writes the frames of one event, with the terminator after the last one where the dialect has one.
+    fn event(&mut self, event: &Event<'_>, answer: &Answer, out: &mut BytesMut);
+}
+
+/// What a backend is to be asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The model name to write; the client's own where the backend has none configured.
+    pub model: Option<&'a str>,
+    /// Whether to ask for a stream.
+    pub stream: bool,
+    /// The client speaks this dialect too, so that unknown fields, parts and items may pass.
+    pub alike: bool,
+}
+
+/// What the client asked for, as far as its answer depends on it.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The family of paths the client called.
+    pub surface: Surface,
+    /// The model name to echo: the client's own.
+    pub model: String,
+    /// Whether a Chat Completions stream ends with a usage chunk.
+    pub include_usage: bool,
+    /// The answer shape on a route with a legacy chat backend.
+    pub shape: Shape,
+    /// The answer goes into `{"predictions": ...}` because the request came in a dataframe.
+    pub wrapped: bool,
+    /// Show the calls that the agent ran itself, and their outputs.
+    pub show_agents_calls: bool,
+    /// For the Responses API: the settings of the request that its resource repeats (`"tools":[...],...`), as JSON
+    /// members without braces; made by [`responses::echo`](Responses::echo). Empty for other dialects.
+    pub echo: String,
+}
+
+/// In which shapes `chat/completions` answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The OpenAI shape alone.
+    OpenAi,
+    /// The shape of the route's legacy chat dialect alone.
+    Legacy,
+    /// The OpenAI shape with the legacy dialect's fields beside it.
+    Both(Legacy),
+}
+
+/// The legacy chat dialects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Legacy {
+    /// `messages` or `delta`, `custom_outputs`, `databricks_output`.
+    ChatAgent,
+    /// `custom_outputs`, `databricks_output`.
+    ChatModel,
+}
+
+#[cfg(test)]
+mod tests;

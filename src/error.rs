@@ -1,0 +1,244 @@
+//! One error type for everything that can go wrong with a request, and one table that says what each kind means.
+//!
+//! An [`Error`] carries two texts on purpose: `message` is for the client and never holds a token, a host or a
+//! stack trace; `cause` is for our log. Who is at fault, which status and code the client sees and whether the
+//! call may be repeated follow from the [`Kind`] alone, so no status code stands anywhere else.
+
+use std::fmt;
+
+use http::StatusCode;
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The backend reports that the agent itself raised.
+    AgentFailed,
+    /// The backend's answer is not what its dialect promises.
+    BackendGarbage,
+    /// The backend refused our credential, or the caller's.
+    BackendRefusedCredential,
+    /// The backend refused the request as invalid, for a reason that is the client's.
+    BackendRefusedRequest,
+    /// The backend answered with a status that says it is unwell.
+    BackendUnavailable,
+    /// The client's body did not arrive in time.
+    BodyTimeout,
+    /// The client's body is over the limit.
+    BodyTooLarge,
+    /// No connection to the backend could be made.
+    ConnectFailed,
+    /// No connection to the backend could be made in time.
+    ConnectTimeout,
+    /// The backend ended its answer before it was complete.
+    Cut,
+    /// The backend accepted the request and sent nothing in time.
+    FirstByteTimeout,
+    /// The caller is known and may not do this.
+    Forbidden,
+    /// The backend fell silent in the middle of an answer.
+    IdleTimeout,
+    /// A fault of our own.
+    Internal,
+    /// A field has a value that cannot be.
+    InvalidField,
+    /// The body is not a JSON object we can read.
+    MalformedBody,
+    /// The path exists, the method does not.
+    MethodNotAllowed,
+    /// No route matches the model.
+    ModelNotFound,
+    /// The path does not exist.
+    PathNotFound,
+    /// The backend asks to slow down.
+    RateLimited,
+    /// The gateway is going away.
+    ShuttingDown,
+    /// The whole answer took longer than allowed.
+    TotalTimeout,
+    /// Nobody we know.
+    Unauthenticated,
+    /// A field that the backend behind this route cannot honour.
+    UnsupportedField,
+}
+
+/// Whose mistake an error is; alerts and health count only `Backend` and `Us`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The client sent something wrong.
+    Client,
+    /// The backend failed.
+    Backend,
+    /// The gateway failed.
+    Us,
+}
+
+/// What a [`Kind`] means: one row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// HTTP status that the client sees.
+    pub status: u16,
+    /// `error.code` on OpenAI paths, and the label in metrics and logs.
+    pub code: &'static str,
+    /// `error.type` on OpenAI paths.
+    pub r#type: &'static str,
+    /// `error_code` on invocation paths; MLflow's client rebuilds the status from this name.
+    pub mlflow: &'static str,
+    /// Who is at fault.
+    pub fault: Fault,
+    /// Whether the call may be made again: true only where the backend cannot have begun to act.
+    pub retryable: bool,
+}
+
+impl Kind {
+    /// The row of the table for this kind.
+    #[must_use]
+    pub fn facts(self) -> Facts {
+        let row =
+            |status, code, r#type, mlflow, fault, retryable| Facts { status, code, r#type, mlflow, fault, retryable };
+        let client = |status, code, mlflow| row(status, code, "invalid_request_error", mlflow, Fault::Client, false);
+        let backend = |status, code, mlflow| row(status, code, "server_error", mlflow, Fault::Backend, false);
+        match self {
+            Self::AgentFailed => backend(502, "agent_failed", "INTERNAL_ERROR"),
+            Self::BackendGarbage => backend(502, "backend_malformed_answer", "INTERNAL_ERROR"),
+            Self::BackendRefusedCredential => backend(502, "backend_refused_credential", "INTERNAL_ERROR"),
+            Self::BackendRefusedRequest => client(400, "backend_refused_request", "INVALID_PARAMETER_VALUE"),
+            Self::BackendUnavailable => backend(502, "backend_unavailable", "TEMPORARILY_UNAVAILABLE"),
+            Self::BodyTimeout => client(408, "body_timeout", "BAD_REQUEST"),
+            Self::BodyTooLarge => client(413, "body_too_large", "BAD_REQUEST"),
+            Self::ConnectFailed => {
+                row(502, "backend_unreachable", "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Backend, true)
+            }
+            Self::ConnectTimeout => {
+                row(504, "backend_connect_timeout", "server_error", "DEADLINE_EXCEEDED", Fault::Backend, true)
+            }
+            Self::Cut => backend(502, "backend_cut_short", "INTERNAL_ERROR"),
+            Self::FirstByteTimeout => backend(504, "backend_first_byte_timeout", "DEADLINE_EXCEEDED"),
+            Self::Forbidden => row(403, "forbidden", "permission_error", "PERMISSION_DENIED", Fault::Client, false),
+            Self::IdleTimeout => backend(504, "backend_idle_timeout", "DEADLINE_EXCEEDED"),
+            Self::Internal => row(500, "internal_error", "server_error", "INTERNAL_ERROR", Fault::Us, false),
+            Self::InvalidField => client(400, "invalid_value", "INVALID_PARAMETER_VALUE"),
+            Self::MalformedBody => client(400, "invalid_json", "BAD_REQUEST"),
+            Self::MethodNotAllowed => client(405, "method_not_allowed", "BAD_REQUEST"),
+            Self::ModelNotFound => client(404, "model_not_found", "RESOURCE_DOES_NOT_EXIST"),
+            Self::PathNotFound => client(404, "path_not_found", "ENDPOINT_NOT_FOUND"),
+            Self::RateLimited => {
+                row(429, "rate_limit_exceeded", "rate_limit_error", "REQUEST_LIMIT_EXCEEDED", Fault::Backend, false)
+            }
+            Self::ShuttingDown => row(503, "shutting_down", "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Us, true),
+            Self::TotalTimeout => backend(504, "backend_total_timeout", "DEADLINE_EXCEEDED"),
+            Self::Unauthenticated => {
+                row(401, "invalid_api_key", "authentication_error", "UNAUTHENTICATED", Fault::Client, false)
+            }
+            Self::UnsupportedField => client(400, "unsupported_parameter", "INVALID_PARAMETER_VALUE"),
+        }
+    }
+}
+
+/// An error of a request, with what the client is told and what the log is told.
+pub struct Error {
+    kind: Kind,
+    message: String,
+    param: Option<String>,
+    retry_after: Option<u32>,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with the text that the client may read.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), param: None, retry_after: None, cause: None }
+    }
+
+    /// Names the request field that is wrong, as the client wrote it (`messages[2].content`).
+    #[must_use]
+    pub fn param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Seconds the client should wait; clients give up on anything over 120, so it is capped there.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds.min(120));
+        self
+    }
+
+    /// The cause for our log; clients never see it.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The row of the table for this error.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        self.kind.facts()
+    }
+
+    /// HTTP status that the client sees.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.facts().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The text for the client.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The field at fault, if one is.
+    #[must_use]
+    pub fn field(&self) -> Option<&str> {
+        self.param.as_deref()
+    }
+
+    /// Seconds to wait before trying again, if known; 429 and 503 always have one (WIRE: SDKs loop without it).
+    #[must_use]
+    pub fn wait(&self) -> Option<u32> {
+        self.retry_after.or(match self.facts().status {
+            429 | 503 => Some(1),
+            _ => None,
+        })
+    }
+
+    /// The chain of causes in one line for the log; empty when there is none.
+    #[must_use]
+    pub fn causes(&self) -> String {
+        let mut line = String::new();
+        let mut next: Option<&dyn std::error::Error> = self.cause.as_deref().map(|cause| cause as _);
+        while let Some(cause) = next {
+            if !line.is_empty() {
+                line.push_str(": ");
+            }
+            line.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        line
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {} [{}]", self.kind, self.message, self.causes())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}

@@ -1,0 +1,229 @@
+//! An answer in neutral form: what all events of a stream add up to.
+
+use serde_json::value::RawValue;
+
+use crate::error::Error;
+
+/// An agent's answer.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// Seed of every id that we mint for this answer (24 characters, lower-case letters and digits).
+    pub seed: String,
+    /// Seconds since 1970 when the answer began.
+    pub created: u64,
+    /// The backend's own id of the answer, if it gave one.
+    pub upstream_id: Option<String>,
+    /// What was said and done, in order.
+    pub items: Vec<Output>,
+    /// The agent's free-form outputs; a JSON object.
+    pub custom_outputs: Option<Box<RawValue>>,
+    /// `databricks_output`.
+    pub databricks: Option<Box<RawValue>>,
+    /// The id of the trace that MLflow kept.
+    pub trace_id: Option<String>,
+    /// Token counts, if the backend gave any.
+    pub usage: Option<Usage>,
+    /// Why it ended; `None` while it goes on and when it failed.
+    pub finish: Option<Finish>,
+    /// Why it failed.
+    pub failure: Option<Error>,
+}
+
+/// One item of an answer.
+#[derive(Debug)]
+pub struct Output {
+    /// What it is.
+    pub piece: Piece,
+    /// False while it is open and when the answer was cut off inside it.
+    pub complete: bool,
+}
+
+/// What an item of an answer is.
+#[derive(Debug)]
+pub enum Piece {
+    /// Something said.
+    Message {
+        /// Its text.
+        text: String,
+        /// Its refusal.
+        refusal: String,
+        /// Its annotations, in the Responses API's shape.
+        annotations: Vec<Box<RawValue>>,
+    },
+    /// A tool call.
+    Call {
+        /// What its output refers to: the backend's own id, or ours if it gave none.
+        call_id: String,
+        /// The tool.
+        name: String,
+        /// JSON text of the arguments.
+        arguments: String,
+        /// Who runs it.
+        by: AgentCall,
+    },
+    /// What a tool answered that the agent ran itself.
+    CallOutput {
+        /// The call it answers.
+        call_id: String,
+        /// The tool.
+        name: String,
+        /// What it said.
+        output: String,
+    },
+    /// Visible reasoning.
+    Reasoning {
+        /// Its text.
+        text: String,
+        /// `encrypted_content`.
+        encrypted: Option<String>,
+    },
+    /// An item of a kind we do not know, from a backend of the client's own dialect.
+    Opaque {
+        /// Its `type`.
+        kind: String,
+        /// The whole item.
+        raw: Box<RawValue>,
+    },
+}
+
+/// Who runs a tool call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentCall {
+    /// Not known (yet): no output has come, so as far as anyone can tell it is for the client.
+    Client,
+    /// The agent ran it; clients that would run it again must not see it.
+    Agent,
+}
+
+/// Why an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// A filter cut it off.
+    ContentFilter,
+    /// The token limit cut it off.
+    Length,
+    /// It came to its end.
+    Stop,
+    /// It waits for the client to run tools.
+    ToolCalls,
+}
+
+impl Finish {
+    /// The name in Chat Completions and the legacy dialects.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ContentFilter => "content_filter",
+            Self::Length => "length",
+            Self::Stop => "stop",
+            Self::ToolCalls => "tool_calls",
+        }
+    }
+
+    /// The finish reason of a name; unknown names count as `Stop`.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        match name {
+            "content_filter" => Self::ContentFilter,
+            "length" | "max_tokens" => Self::Length,
+            "tool_calls" | "function_call" | "tool_use" => Self::ToolCalls,
+            _ => Self::Stop,
+        }
+    }
+}
+
+/// Token counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the request.
+    pub input: u64,
+    /// Tokens of the answer.
+    pub output: u64,
+    /// All of them.
+    pub total: u64,
+    /// Of the input: read from a cache.
+    pub cached: u64,
+    /// Of the output: spent on reasoning.
+    pub reasoning: u64,
+}
+
+impl Usage {
+    /// Counts as a backend gave them; a missing total is the sum (clients crash without one).
+    #[must_use]
+    pub fn new(input: Option<u64>, output: Option<u64>, total: Option<u64>) -> Self {
+        let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
+        Self { input, output, total: total.unwrap_or(input.saturating_add(output)), cached: 0, reasoning: 0 }
+    }
+}
+
+impl Answer {
+    /// Text of all messages, one after another.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.items.iter().filter_map(|item| item.piece.text()).collect()
+    }
+
+    /// Refusals of all messages, one after another.
+    #[must_use]
+    pub fn refusal(&self) -> String {
+        self.items
+            .iter()
+            .filter_map(|item| match &item.piece {
+                Piece::Message { refusal, .. } => Some(refusal.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Whether the client has a tool to run.
+    #[must_use]
+    pub fn calls_client(&self) -> bool {
+        self.items.iter().any(|item| matches!(item.piece, Piece::Call { by: AgentCall::Client, .. }))
+    }
+
+    /// The finish reason as clients need it: `tool_calls` if and only if there is a call to run and the answer was not
+    /// cut off; `None` when it failed.
+    #[must_use]
+    pub fn finish(&self) -> Option<Finish> {
+        match self.finish? {
+            cut @ (Finish::Length | Finish::ContentFilter) => Some(cut),
+            _ if self.calls_client() => Some(Finish::ToolCalls),
+            _ => Some(Finish::Stop),
+        }
+    }
+
+    /// The id of the item at `index` in this answer: `prefix`, the seed and the place.
+    #[must_use]
+    pub fn item_id(&self, index: usize) -> String {
+        let prefix = self.items.get(index).map_or("item", |item| item.piece.id_prefix());
+        format!("{prefix}_{}{index}", self.seed)
+    }
+}
+
+impl Piece {
+    /// The message's text.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Message { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether this is the agent's own business: a tool call it ran, or what the tool answered.
+    #[must_use]
+    pub fn is_agents(&self) -> bool {
+        matches!(self, Self::Call { by: AgentCall::Agent, .. } | Self::CallOutput { .. })
+    }
+
+    /// `msg`, `fc`, `rs` as OpenAI's own ids begin (it refuses a replayed call whose id does not begin with `fc`).
+    fn id_prefix(&self) -> &'static str {
+        match self {
+            Self::Message { .. } => "msg",
+            Self::Call { .. } => "fc",
+            Self::CallOutput { .. } => "fco",
+            Self::Reasoning { .. } => "rs",
+            Self::Opaque { .. } => "item",
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! From loose fragments to strict events: one item after another, nothing twice, exactly one end.
+//!
+//! Everything that backends do differently and clients must not see is levelled here, once for all dialects: deltas
+//! only, whole items only, or both; ids missing, shared or changing; interleaved tool calls; calls without arguments;
+//! tools that the agent ran itself; a missing end.
+
+use super::{AgentCall, Answer, Event, Finish, Fragment, Output, Piece};
+use crate::error::{Error, Kind};
+
+mod calls;
+
+pub use calls::Calls;
+use calls::Pending;
+
+/// Where events go, each with the answer as it stands after it.
+pub trait Emit {
+    /// Takes in one event.
+    fn event(&mut self, event: &Event<'_>, answer: &Answer);
+}
+
+impl<F: FnMut(&Event<'_>, &Answer)> Emit for F {
+    fn event(&mut self, event: &Event<'_>, answer: &Answer) {
+        self(event, answer);
+    }
+}
+
+/// Builds an [`Answer`] and emits its [`Event`]s.
+pub struct Assembler {
+    answer: Answer,
+    open: Option<Open>,
+    pending: Vec<Pending>,
+    calls: Calls,
+    /// Messages that were closed because something else began, before the backend said that they were done.
+    superseded: Vec<(String, usize)>,
+    /// Text that came while a call was open; it follows when the call is closed.
+    deferred: String,
+    finish: Option<Finish>,
+    room: usize,
+    ended: bool,
+}
+
+/// The item that may still grow.
+enum Open {
+    Message { index: usize, item: Option<String> },
+    Reasoning { index: usize, item: Option<String> },
+    Call { index: usize },
+}
+
+impl Open {
+    fn index(&self) -> usize {
+        match self {
+            Self::Message { index, .. } | Self::Reasoning { index, .. } | Self::Call { index } => *index,
+        }
+    }
+}
+
+impl Assembler {
+    /// An assembler for an answer with this `seed` and creation time (seconds), of at most `limit` bytes of content.
+    #[must_use]
+    pub fn new(seed: String, created: u64, calls: Calls, limit: usize) -> Self {
+        Self {
+            answer: Answer { seed, created, ..Answer::default() },
+            open: None,
+            pending: Vec::new(),
+            calls,
+            superseded: Vec::new(),
+            deferred: String::new(),
+            finish: None,
+            room: limit,
+            ended: false,
+        }
+    }
+
+    /// The answer so far.
+    #[must_use]
+    pub fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    /// The answer, when nothing more will come.
+    #[must_use]
+    pub fn into_answer(self) -> Answer {
+        self.answer
+    }
+
+    /// Whether the answer has come to its end, well or not.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The backend took the request.
+    pub fn start(&mut self, emit: &mut dyn Emit) {
+        emit.event(&Event::Started, &self.answer);
+    }
+
+    /// Takes in one fragment. After the end nothing has any effect.
+    pub fn push(&mut self, fragment: Fragment<'_>, emit: &mut dyn Emit) {
+        if self.ended {
+            return;
+        }
+        if let Err(error) = self.take_room(&fragment) {
+            return self.fail(error, emit);
+        }
+        match fragment {
+            Fragment::Begin { id } => self.answer.upstream_id = id.map(super::Str::into_string),
+            Fragment::Text { item, delta } => self.text(item.as_deref(), &delta, emit),
+            Fragment::Refusal { item, delta } => self.refusal(item.as_deref(), &delta, emit),
+            Fragment::Reasoning { item, delta } => self.reasoning(item.as_deref(), &delta, emit),
+            Fragment::Annotation { annotation } => self.annotation(annotation.into_owned(), emit),
+            Fragment::Message { item, text, refusal, annotations } => {
+                if self.message(item.as_deref(), &text, refusal.as_deref().unwrap_or_default(), emit) {
+                    for annotation in annotations {
+                        self.annotation(annotation.into_owned(), emit);
+                    }
+                    self.close(true, emit);
+                }
+            }
+            Fragment::Thought { item, text, encrypted } => {
+                self.thought(item.as_deref(), &text, encrypted.map(super::Str::into_string), emit);
+            }
+            Fragment::CallStart { slot, call_id, name } => {
+                self.name_slot(slot, call_id.as_deref(), name.as_deref());
+                self.pump(emit);
+            }
+            Fragment::CallArguments { slot, delta } => {
+                self.extend_slot(slot, &delta);
+                self.pump(emit);
+            }
+            Fragment::Call { slot, call_id, name, arguments } => {
+                self.whole_call(slot, &call_id, &name, &arguments);
+                self.pump(emit);
+            }
+            Fragment::CallOutput { call_id, name, output } => {
+                self.call_output(&call_id, name.as_deref(), output.into_string(), emit);
+            }
+            Fragment::Opaque { kind, raw } => {
+                self.single(Piece::Opaque { kind: kind.into_string(), raw: raw.into_owned() }, emit);
+            }
+            Fragment::CustomOutputs(outputs) => self.answer.custom_outputs = Some(outputs.into_owned()),
+            Fragment::Databricks(output) => self.answer.databricks = Some(output.into_owned()),
+            Fragment::Trace(id) => self.answer.trace_id = Some(id.into_string()),
+            Fragment::Usage(usage) => self.answer.usage = Some(usage),
+            Fragment::Finish(finish) => self.finish = Some(finish),
+            Fragment::Done => self.done(emit),
+            Fragment::Failed(error) => self.fail(error, emit),
+        }
+    }
+
+    /// Ends the answer as failed.
+    pub fn fail(&mut self, error: Error, emit: &mut dyn Emit) {
+        if self.ended {
+            return;
+        }
+        self.ended = true;
+        emit.event(&Event::Failed(&error), &self.answer);
+        self.answer.failure = Some(error);
+    }
+
+    /// An answer is not allowed to grow without bound.
+    fn take_room(&mut self, fragment: &Fragment<'_>) -> Result<(), Error> {
+        // What is kept for each fragment beside its text: an item, its ids.
+        const OVERHEAD: usize = 8;
+        let bytes = OVERHEAD
+            + match fragment {
+                Fragment::Text { delta, .. }
+                | Fragment::Refusal { delta, .. }
+                | Fragment::Reasoning { delta, .. }
+                | Fragment::CallArguments { delta, .. } => delta.len(),
+                Fragment::Message { text, annotations, .. } => {
+                    text.len() + annotations.iter().map(|annotation| annotation.get().len()).sum::<usize>()
+                }
+                Fragment::Thought { text, encrypted, .. } => text.len() + encrypted.as_deref().map_or(0, str::len),
+                Fragment::Call { arguments, name, .. } => arguments.len() + name.len(),
+                Fragment::CallOutput { output, .. } => output.len(),
+                Fragment::Opaque { raw, .. } => raw.get().len(),
+                Fragment::Annotation { annotation } => annotation.get().len(),
+                _ => 0,
+            };
+        self.room = self.room.checked_sub(bytes).ok_or_else(|| {
+            Error::new(Kind::BackendGarbage, "the backend's answer is larger than this gateway holds")
+        })?;
+        Ok(())
+    }
+
+    fn text(&mut self, item: Option<&str>, delta: &str, emit: &mut dyn Emit) {
+        if delta.is_empty() {
+            return;
+        }
+        self.release(emit);
+        if matches!(self.open, Some(Open::Call { .. })) {
+            self.deferred.push_str(delta);
+            return;
+        }
+        let index = self.open_message(item, emit);
+        if let Some(Output { piece: Piece::Message { text, .. }, .. }) = self.answer.items.get_mut(index) {
+            text.push_str(delta);
+            emit.event(&Event::Text { index, delta }, &self.answer);
+        }
+    }
+
+    fn refusal(&mut self, item: Option<&str>, delta: &str, emit: &mut dyn Emit) {
+        if delta.is_empty() {
+            return;
+        }
+        self.release(emit);
+        let index = self.open_message(item, emit);
+        if let Some(Output { piece: Piece::Message { refusal, .. }, .. }) = self.answer.items.get_mut(index) {
+            refusal.push_str(delta);
+            emit.event(&Event::Refusal { index, delta }, &self.answer);
+        }
+    }
+
+    fn reasoning(&mut self, item: Option<&str>, delta: &str, emit: &mut dyn Emit) {
+        if delta.is_empty() {
+            return;
+        }
+        let index = self.open_reasoning(item, emit);
+        if let Some(Output { piece: Piece::Reasoning { text, .. }, .. }) = self.answer.items.get_mut(index) {
+            text.push_str(delta);
+            emit.event(&Event::Reasoning { index, delta }, &self.answer);
+        }
+    }
+
+    fn annotation(&mut self, annotation: Box<serde_json::value::RawValue>, emit: &mut dyn Emit) {
+        let Some(Open::Message { index, .. }) = self.open else { return };
+        let Some(Output { piece: Piece::Message { annotations, .. }, .. }) = self.answer.items.get_mut(index) else {
+            return;
+        };
+        if annotations.iter().any(|known| known.get() == annotation.get()) {
+            return;
+        }
+        annotations.push(annotation.clone());
+        emit.event(&Event::Annotation { index, annotation: &annotation }, &self.answer);
+    }
+
+    /// A message in whole: emits what the deltas had not said yet, and leaves it open for its annotations. False if it
+    /// had been said before, so that there is nothing to add.
+    fn message(&mut self, item: Option<&str>, whole: &str, refused: &str, emit: &mut dyn Emit) -> bool {
+        self.release(emit);
+        let said = match &self.open {
+            Some(Open::Message { index, item: open }) => {
+                let text = self.answer.items.get(*index).and_then(|item| item.piece.text()).unwrap_or_default();
+                let same = item.is_some() && item == open.as_deref();
+                // Streamed text wins over a whole that says otherwise: the client has read it already.
+                (same || whole.starts_with(text)).then(|| text.len().min(whole.len()))
+            }
+            _ => None,
+        };
+        if said.is_none() && self.was_said(item, whole) {
+            return false;
+        }
+        let Some(said) = said else {
+            self.close(true, emit);
+            self.open_message(item, emit);
+            self.text(item, whole, emit);
+            self.refusal(item, refused, emit);
+            return true;
+        };
+        let Some(Open::Message { index, item: open }) = &self.open else { return false };
+        let (index, open) = (*index, open.clone());
+        let Some(Piece::Message { text, refusal, .. }) = self.answer.items.get(index).map(|item| &item.piece) else {
+            return false;
+        };
+        let more_text = whole.get(said..).filter(|_| whole.starts_with(text.as_str())).unwrap_or_default().to_owned();
+        let more_refusal = refused.strip_prefix(refusal.as_str()).unwrap_or_default().to_owned();
+        self.text(open.as_deref(), &more_text, emit);
+        self.refusal(open.as_deref(), &more_refusal, emit);
+        true
+    }
+
+    /// Whether a whole message is one that was streamed already and closed because something else began.
+    fn was_said(&mut self, item: Option<&str>, whole: &str) -> bool {
+        let Some(item) = item else { return false };
+        let Some(place) = self.superseded.iter().position(|(name, _)| name == item) else { return false };
+        let (_, index) = self.superseded.swap_remove(place);
+        let text = self.answer.items.get(index).and_then(|item| item.piece.text());
+        text.is_some_and(|text| whole.starts_with(text))
+    }
+
+    fn thought(&mut self, item: Option<&str>, whole: &str, sealed: Option<String>, emit: &mut dyn Emit) {
+        let said = match &self.open {
+            Some(Open::Reasoning { index, .. }) => match self.answer.items.get(*index).map(|item| &item.piece) {
+                Some(Piece::Reasoning { text, .. }) if whole.starts_with(text.as_str()) => text.len(),
+                Some(Piece::Reasoning { .. }) => whole.len(),
+                _ => 0,
+            },
+            _ => 0,
+        };
+        let index = self.open_reasoning(item, emit);
+        if let Some(Output { piece: Piece::Reasoning { encrypted, .. }, .. }) = self.answer.items.get_mut(index) {
+            *encrypted = sealed;
+        }
+        self.reasoning(item, whole.get(said..).unwrap_or_default(), emit);
+        self.close(true, emit);
+    }
+
+    /// The open message, or a new one; a new name means a new message.
+    fn open_message(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
+        if let Some(Open::Message { index, item: open }) = &self.open {
+            if item.is_none() || open.is_none() || open.as_deref() == item {
+                return *index;
+            }
+        }
+        self.supersede(emit);
+        let piece = Piece::Message { text: String::new(), refusal: String::new(), annotations: Vec::new() };
+        let index = self.begin(piece, emit);
+        self.open = Some(Open::Message { index, item: item.map(str::to_owned) });
+        index
+    }
+
+    fn open_reasoning(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
+        if let Some(Open::Reasoning { index, item: open }) = &self.open {
+            if item.is_none() || open.is_none() || open.as_deref() == item {
+                return *index;
+            }
+        }
+        self.supersede(emit);
+        let index = self.begin(Piece::Reasoning { text: String::new(), encrypted: None }, emit);
+        self.open = Some(Open::Reasoning { index, item: item.map(str::to_owned) });
+        index
+    }
+
+    /// An item that comes in one piece.
+    fn single(&mut self, piece: Piece, emit: &mut dyn Emit) {
+        self.supersede(emit);
+        let index = self.begin(piece, emit);
+        if let Some(item) = self.answer.items.get_mut(index) {
+            item.complete = true;
+        }
+        emit.event(&Event::ItemDone { index }, &self.answer);
+    }
+
+    fn begin(&mut self, piece: Piece, emit: &mut dyn Emit) -> usize {
+        let index = self.answer.items.len();
+        self.answer.items.push(Output { piece, complete: false });
+        emit.event(&Event::ItemStarted { index }, &self.answer);
+        index
+    }
+
+    /// Closes the open item because another one begins, and remembers a message that was not said to be done.
+    fn supersede(&mut self, emit: &mut dyn Emit) {
+        if let Some(Open::Message { index, item: Some(item) }) = &self.open {
+            self.superseded.retain(|(name, _)| name != item);
+            self.superseded.push((item.clone(), *index));
+        }
+        self.close(true, emit);
+    }
+
+    fn close(&mut self, complete: bool, emit: &mut dyn Emit) {
+        let Some(open) = self.open.take() else { return };
+        let index = open.index();
+        if let Some(item) = self.answer.items.get_mut(index) {
+            item.complete = complete;
+        }
+        emit.event(&Event::ItemDone { index }, &self.answer);
+        if matches!(open, Open::Call { .. }) && !self.deferred.is_empty() {
+            let text = std::mem::take(&mut self.deferred);
+            self.text(None, &text, emit);
+        }
+    }
+
+    fn done(&mut self, emit: &mut dyn Emit) {
+        let finish = self.finish.unwrap_or(Finish::Stop);
+        let cut = matches!(finish, Finish::Length | Finish::ContentFilter);
+        self.flush_calls(cut, emit);
+        self.close(!cut, emit);
+        self.answer.finish = Some(finish);
+        self.ended = true;
+        emit.event(&Event::Finished, &self.answer);
+    }
+}
+
+impl Assembler {
+    fn call_output(&mut self, call_id: &str, name: Option<&str>, output: String, emit: &mut dyn Emit) {
+        let held = self.pending.iter().position(|call| !call.closed && call.index.is_none() && call.call_id == call_id);
+        let mut tool = name.map(str::to_owned);
+        if let Some(place) = held {
+            let call = self.pending.remove(place);
+            tool = tool.or_else(|| Some(call.name.clone()));
+            self.agents_call(call, emit);
+        } else {
+            for item in &mut self.answer.items {
+                if let Piece::Call { call_id: id, name, by, .. } = &mut item.piece {
+                    if id == call_id && !self.calls.hold {
+                        *by = AgentCall::Agent;
+                    }
+                    if id == call_id {
+                        tool = tool.or_else(|| Some(name.clone()));
+                    }
+                }
+            }
+        }
+        let name = tool.unwrap_or_else(|| "tool".to_owned());
+        self.single(Piece::CallOutput { call_id: call_id.to_owned(), name, output }, emit);
+    }
+}
+
+#[cfg(test)]
+mod tests;

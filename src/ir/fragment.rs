@@ -1,0 +1,133 @@
+//! What a backend said, as loosely as backends say it: the input of the [`Assembler`](super::Assembler).
+
+use super::{Finish, Json, Str, Usage};
+use crate::error::Error;
+
+/// One observation from a backend's answer or stream.
+///
+/// `item` is the backend's own name for the message a piece belongs to, as far as it gives one; a change of name starts a
+/// new message. Backends may send deltas only, whole items only, or both: whatever a whole item adds to the deltas is
+/// emitted, nothing is emitted twice.
+#[derive(Debug)]
+pub enum Fragment<'a> {
+    /// The answer has begun; what the backend calls it.
+    Begin {
+        /// The backend's id of the answer.
+        id: Option<Str<'a>>,
+    },
+    /// More text of a message.
+    Text {
+        /// The message.
+        item: Option<Str<'a>>,
+        /// The text to append; may be empty.
+        delta: Str<'a>,
+    },
+    /// More of a refusal.
+    Refusal {
+        /// The message.
+        item: Option<Str<'a>>,
+        /// The text to append.
+        delta: Str<'a>,
+    },
+    /// More visible reasoning.
+    Reasoning {
+        /// The reasoning item.
+        item: Option<Str<'a>>,
+        /// The text to append.
+        delta: Str<'a>,
+    },
+    /// An annotation on the text so far (`url_citation` and the like).
+    Annotation {
+        /// The annotation in the Responses API's shape.
+        annotation: Json<'a>,
+    },
+    /// A message is complete and this is all of it.
+    Message {
+        /// The message.
+        item: Option<Str<'a>>,
+        /// Its whole text.
+        text: Str<'a>,
+        /// Its whole refusal.
+        refusal: Option<Str<'a>>,
+        /// Its annotations.
+        annotations: Vec<Json<'a>>,
+    },
+    /// A reasoning item is complete and this is all of it.
+    Thought {
+        /// The reasoning item.
+        item: Option<Str<'a>>,
+        /// Its whole visible text.
+        text: Str<'a>,
+        /// `encrypted_content`, to be given back with the next turn.
+        encrypted: Option<Str<'a>>,
+    },
+    /// A tool call begins, or says more about itself. Pieces of one call share the slot.
+    CallStart {
+        /// The backend's index of the call.
+        slot: u32,
+        /// Its call id, once known.
+        call_id: Option<Str<'a>>,
+        /// The tool, once known.
+        name: Option<Str<'a>>,
+    },
+    /// More of a call's arguments.
+    CallArguments {
+        /// The backend's index of the call.
+        slot: u32,
+        /// JSON text to append; may be empty.
+        delta: Str<'a>,
+    },
+    /// A call is complete and this is all of it. Also closes the slot if pieces came before.
+    Call {
+        /// The slot of the pieces, if there were any.
+        slot: Option<u32>,
+        /// Its call id; empty if the backend gave none.
+        call_id: Str<'a>,
+        /// The tool.
+        name: Str<'a>,
+        /// JSON text of the whole arguments; empty means none.
+        arguments: Str<'a>,
+    },
+    /// The agent ran a tool itself and this is what it answered.
+    CallOutput {
+        /// The call it answers.
+        call_id: Str<'a>,
+        /// The tool, if said.
+        name: Option<Str<'a>>,
+        /// What the tool said.
+        output: Str<'a>,
+    },
+    /// An output item of a kind we do not know.
+    Opaque {
+        /// Its `type`.
+        kind: Str<'a>,
+        /// The whole item.
+        raw: Json<'a>,
+    },
+    /// The agent's free-form outputs; a JSON object. The last one counts.
+    CustomOutputs(Json<'a>),
+    /// `databricks_output` (trace, request id); the last one counts.
+    Databricks(Json<'a>),
+    /// The id of the trace that MLflow kept of this answer.
+    Trace(Str<'a>),
+    /// Token counts; the last one counts.
+    Usage(Usage),
+    /// Why the answer ended, as far as the backend says. More may follow (usage), so this closes nothing.
+    Finish(Finish),
+    /// The answer is complete.
+    Done,
+    /// The answer failed, or is not complete and never will be.
+    Failed(Error),
+}
+
+/// Where fragments go.
+pub trait Sink {
+    /// Takes in one fragment.
+    fn push(&mut self, fragment: Fragment<'_>);
+}
+
+impl<F: FnMut(Fragment<'_>)> Sink for F {
+    fn push(&mut self, fragment: Fragment<'_>) {
+        self(fragment);
+    }
+}
