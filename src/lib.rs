@@ -1,5 +1,4 @@
 //! Cutover: a drop-in OpenAI base URL that moves live agent traffic from a legacy endpoint to a new app.
-#![allow(missing_docs, dead_code)]
 pub mod dialect;
 pub mod error;
 pub mod ir;
