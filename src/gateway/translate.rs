@@ -14,12 +14,7 @@ use crate::route::Route;
 use crate::upstream::{Backend, Call};
 
 /// Headers of the client that go along to the backend.
-const PASSED: &[HeaderName] = &[
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-    HeaderName::from_static("x-request-id"),
-    HeaderName::from_static("x-mlflow-return-trace-id"),
-];
+const PASSED: &[&str] = &["traceparent", "tracestate", "x-request-id", "x-mlflow-return-trace-id"];
 
 /// A request that is ready to be sent.
 pub(super) struct Outbound {
@@ -147,7 +142,8 @@ impl Voices {
 }
 
 fn passed(headers: &HeaderMap) -> HeaderMap {
-    PASSED.iter().filter_map(|name| headers.get(name).map(|value| (name.clone(), value.clone()))).collect()
+    let known = PASSED.iter().map(|name| HeaderName::from_static(name));
+    known.filter_map(|name| headers.get(&name).cloned().map(|value| (name, value))).collect()
 }
 
 /// The body as it came, but for the value of `model` where the backend knows the agent by another name.

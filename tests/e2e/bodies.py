@@ -11,6 +11,8 @@ PAST = [
     ("output", "call_0", "get_weather", '{"temp_c": -3}'),
     ("assistant", "It is -3 degrees in Oslo."),
 ]
+CUSTOM = {"tenant": "acme", "deep": {"list": [1, 2.5, None], "text": "ünï"}}
+UNICODE = 'naïve 東京 \U0001f98a "quoted" back\\slash\nnext line'
 SEEN = "user call output assistant user"
 
 

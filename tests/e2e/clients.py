@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import types
-from typing import Any, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import folding
 from folding import Answer
@@ -119,22 +121,22 @@ def models(case: Case, answer: Answer) -> None:
     answer.custom = sorted(model.id for model in sdk(case).models.list())
 
 
-# MLflow's deployments client.
+# MLflow's deployments client, which takes its host and token from the environment at each call.
+
+ONE_AT_A_TIME = threading.Lock()
 
 
 def mlflow_predict(case: Case, answer: Answer) -> None:
     from mlflow.deployments import get_deploy_client
 
-    os.environ.update(DATABRICKS_HOST=case["url"], DATABRICKS_TOKEN=case["token"])
-    client = get_deploy_client("databricks")
     whole, stream = folding.FOLDS[case["dialect"]]
-    if case["stream"]:
-        stream(client.predict_stream(endpoint=case["model"], inputs=case["body"]), answer)
-    else:
-        body = dict(client.predict(endpoint=case["model"], inputs=case["body"]))
-        if not (error := folding.failure(body)):
-            whole(body, answer)
-        answer.error = error
+    with ONE_AT_A_TIME:
+        os.environ.update(DATABRICKS_HOST=case["url"], DATABRICKS_TOKEN=case["token"])
+        client = get_deploy_client("databricks")
+        if case["stream"]:
+            stream(client.predict_stream(endpoint=case["model"], inputs=case["body"]), answer)
+        else:
+            whole(dict(client.predict(endpoint=case["model"], inputs=case["body"])), answer)
 
 
 # curl, with nothing between us and the bytes.

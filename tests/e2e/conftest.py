@@ -4,9 +4,11 @@ import json
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -15,12 +17,13 @@ import matrix
 import servers
 
 HERE = Path(__file__).parent
-RUN_SECONDS = 240
+notes: list[str] = []  # said once, after the tests
+RUN_SECONDS = 180
 # MLflow's client would try a failing agent again for ten minutes.
 NO_RETRIES = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    "MLFLOW_DEPLOYMENT_PREDICT_TIMEOUT": "20",
-    "MLFLOW_DEPLOYMENT_PREDICT_TOTAL_TIMEOUT": "20",
+    "MLFLOW_DEPLOYMENT_PREDICT_TIMEOUT": "10",
+    "MLFLOW_DEPLOYMENT_PREDICT_TOTAL_TIMEOUT": "10",
 }
 
 
@@ -31,10 +34,15 @@ def run_clients(cases: dict[str, list[dict]]) -> dict[str, dict]:
         command = [str(servers.ENV / environment / "bin" / "python"), str(HERE / "client_runner.py")]
         lines = "".join(json.dumps(case) + "\n" for case in cases[environment])
         env = servers.quiet_env() | NO_RETRIES
-        done = subprocess.run(command, input=lines, capture_output=True, text=True, timeout=RUN_SECONDS, env=env)
-        answers = [json.loads(line) for line in done.stdout.splitlines()]
+        with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, env=env) as process:
+            ending = threading.Timer(RUN_SECONDS, process.kill)
+            ending.start()
+            output, problems = process.communicate(lines)
+            ending.cancel()
+        answers = [json.loads(line) for line in output.splitlines()]
         if len(answers) != len(cases[environment]):
-            raise RuntimeError(f"the {environment} clients gave {len(answers)} answers:\n{done.stderr[-3000:]}")
+            count = f"{len(answers)} of {len(cases[environment])}"
+            notes.append(f"{environment}: {count} calls answered\n{problems[-3000:]}")
         return answers
 
     with ThreadPoolExecutor() as pool:
@@ -47,7 +55,7 @@ def folder(request):
     path = Path(tempfile.mkdtemp(prefix="cutover-e2e-"))
     yield path
     if request.session.testsfailed:
-        print(f"\nlogs are in {path}")
+        notes.append(f"logs are in {path}")
     else:
         shutil.rmtree(path)
 
@@ -62,13 +70,14 @@ def running(folder):
 def cutover(running, folder):
     """The URL of the gateway."""
     if not gateway.binary().exists():
-        pytest.fail(f"no gateway at {gateway.binary()}: run `cargo build`, or set CUTOVER_BIN")
+        pytest.exit(f"no gateway at {gateway.binary()}: run `cargo build`, or set CUTOVER_BIN", returncode=1)
     server, url = gateway.start(running, folder)
     try:
         server.wait()
-        yield url
-    finally:
-        server.stop()
+    except RuntimeError as problem:
+        pytest.exit(str(problem), returncode=1)
+    yield url
+    server.stop()
 
 
 def cell_of(item: pytest.Item) -> matrix.Cell | None:
@@ -84,7 +93,7 @@ def answers(request, cutover):
         cases.setdefault(cell.client.environment, []).append(matrix.case(cell, cutover, gateway.TOKEN))
     started = time.monotonic()
     result = run_clients(cases)
-    print(f"\n{len(result)} client calls in {time.monotonic() - started:.0f} s")
+    notes.append(f"{len(result)} client calls in {time.monotonic() - started:.0f} s")
     return result
 
 
@@ -100,6 +109,8 @@ def pytest_terminal_summary(terminalreporter):
         for report in terminalreporter.stats.get(outcome, []):
             if (cell := getattr(report, "cell", None)) and (report.when == "call" or outcome == "error"):
                 scores.setdefault((cell.client.name, cell.backend.name, cell.mode), []).append(outcome == "passed")
+    for note in notes:
+        terminalreporter.write_line(note)
     if not scores:
         return
 
@@ -111,6 +122,8 @@ def pytest_terminal_summary(terminalreporter):
     rows = [["client (plain · stream)", *backends], ["---"] * (len(backends) + 1)]
     rows += [[client.name, *(mark(client.name, backend) for backend in backends)] for client in matrix.CLIENTS]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["| " + " | ".join(text.ljust(width) for text, width in zip(row, widths)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     (servers.ENV / "matrix.md").write_text("\n".join(lines) + "\n")
     terminalreporter.write_line("\n" + "\n".join(lines))

@@ -8,8 +8,9 @@ import contextvars
 import hashlib
 import json
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Callable, Iterator
+from typing import Annotated, Any
 
 import mlflow.pyfunc
 import uvicorn
@@ -79,7 +80,10 @@ def streamed(name: str, body: Json, request_id: str) -> Response:
     # MLflow ties a stream to the context it began in, while each chunk may be asked for on another thread.
     context = contextvars.copy_context()
     chunks = models[name].predict_stream(one_input(body))
-    following = lambda: context.run(next, chunks, None)
+
+    def following() -> Json | None:
+        return context.run(next, chunks, None)
+
     try:
         first = following()
     except MlflowException:
@@ -95,7 +99,7 @@ def one_input(body: Json) -> Json:
         if wrapping in body:
             rows = body[wrapping]
             if wrapping == "dataframe_split":
-                rows = [dict(zip(rows["columns"], row)) for row in rows["data"]]
+                rows = [dict(zip(rows["columns"], row, strict=True)) for row in rows["data"]]
             return rows[0] if isinstance(rows, list) else rows
     return {key: value for key, value in body.items() if key not in ("model", "databricks_options")}
 

@@ -1,8 +1,9 @@
 """Folds what a client got, in any dialect, into one neutral answer, and notes what was not legal on the way."""
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, Callable, Iterable
+from typing import Any
 
 Json = dict[str, Any]
 
@@ -50,10 +51,10 @@ def usage_of(usage: Json | None, *names: str) -> list[int] | None:
 
 def failure(frame: Json) -> Json | None:
     """The error that a frame or body of the invocations path carries, wherever it may sit."""
-    if "error_code" in frame:
-        return {"code": frame["error_code"], "message": frame["message"], "foreign": sorted({"error", "detail"} & set(frame))}
-    error = (frame.get("databricks_output") or {}).get("error")
-    return {"code": error["error_code"], "message": error["message"], "foreign": []} if error else None
+    body = frame if "error_code" in frame else (frame.get("databricks_output") or {}).get("error")
+    if not body:
+        return None
+    return {"expected": True, "api_error": False, "status": None, "message": body.get("message"), "body": body}
 
 
 def chat_completion(body: Json, answer: Answer) -> None:
@@ -81,11 +82,13 @@ def chat_completion_stream(chunks: Iterable[Json], answer: Answer) -> None:
         for choice in chunk["choices"]:
             delta = choice["delta"]
             answer.check(answer.finish is None, "a choice after the finish reason")
-            answer.check((delta.get("role") == "assistant") == (number == 0), f"role {delta.get('role')} in chunk {number}")
+            role = delta.get("role")
+            answer.check((role == "assistant") == (number == 0), f"role {role} in chunk {number}")
             answer.piece(delta.get("content"))
             for call in delta.get("tool_calls") or []:
                 if call["index"] not in calls:
-                    answer.check(call["index"] == len(calls) and call["type"] == "function", f"tool call opened as {call}")
+                    legal = call["index"] == len(calls) and call["type"] == "function"
+                    answer.check(legal, f"tool call opened as {call}")
                     calls[call["index"]] = call_of({**call, "function": {"arguments": "", **call["function"]}})
                 else:
                     answer.check(not call.get("id") and not call["function"].get("name"), "tool call id or name twice")
@@ -178,7 +181,7 @@ def response_stream(events: Iterable[Json], answer: Answer) -> None:
     for number, event in enumerate(events):
         kind = event["type"]
         kinds.append(kind)
-        answer.check(event.get("sequence_number") == number, f"sequence number {event.get('sequence_number')} at {number}")
+        answer.check(event.get("sequence_number") == number, f"event {number} numbered {event.get('sequence_number')}")
         if kind == "response.output_item.added":
             answer.check(event["output_index"] == len(opened), f"output index {event['output_index']}")
             opened[event["item"]["id"]] = event["output_index"]
@@ -210,7 +213,7 @@ def agent_response_stream(events: Iterable[Json], answer: Answer) -> None:
             if error := failure(event):
                 answer.error = error
             body.update({key: event[key] for key in ("custom_outputs",) if event.get(key) is not None})
-            match event.get("type"):
+            match kind := event.get("type"):
                 case "response.output_text.delta":
                     answer.piece(event["delta"])
                 case "response.output_item.done":
@@ -218,7 +221,7 @@ def agent_response_stream(events: Iterable[Json], answer: Answer) -> None:
                 case "response.completed":
                     body.update({key: value for key, value in event["response"].items() if value is not None})
                 case "error" | "response.failed":
-                    answer.error = answer.error or {"code": None, "message": str(event), "foreign": []}
+                    answer.error = answer.error or failure({"error_code": kind, "message": str(event)})
 
     deltas()
     if not answer.error:

@@ -1,23 +1,25 @@
-"""Records requests and answers of every agent server as fixtures, normalised so that a second run gives no difference."""
+"""Records what every agent server answers, normalised so that a second run gives no difference."""
 
 import http.client
 import json
 import re
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import bodies
 import servers
 
-CUSTOM = {"tenant": "acme", "deep": {"list": [1, 2.5, None], "text": "ünï"}}
-UNICODE = "naïve 東京 \U0001f98a \"quoted\" back\\slash\nnext line"
 RESPONSES_ONLY = ("reason", "whole")
+MISSHAPEN = {"chat": {"messages": [{"content": "who?"}]}, "responses": {"input": "hello"}, "split": {"query": 1}}
+TRACED = {"x-mlflow-return-trace-id": "true"}
 # What differs from one run or machine to the next, and what is written in its place.
 VARYING = [
     (re.compile(rb'"stack_trace": ?"(?:[^"\\]|\\.)*"'), b'"stack_trace": "<stack trace>"'),
-    (re.compile(rb"tr-[0-9a-f]{32}"), b"tr-" + b"0" * 32),
+    (re.compile(rb"tr-[0-9a-f]{32}|MLFLOW_NO_OP_SPAN_TRACE_ID"), b"tr-" + b"0" * 32),
     (re.compile(rb" at 0x[0-9a-f]+"), b" at 0x0"),
 ]
 
@@ -26,10 +28,10 @@ def talks(body: Any, dialect: str) -> Iterator[tuple[str, Any]]:
     """Cases that every dialect can ask for, with the given writer of bodies."""
     for text in ("hello there world", "tools", "client tool", "parallel", "empty", "boom", "boom mid"):
         yield text.replace(" ", "-").replace("hello-there-world", "text"), body(text)
-    yield "unicode", body(UNICODE)
+    yield "unicode", body(bodies.UNICODE)
     yield "history", body("history", bodies.PAST)
     if dialect != "split":
-        yield "custom", body("custom", custom_inputs=CUSTOM)
+        yield "custom", body("custom", custom_inputs=bodies.CUSTOM)
     if dialect == "responses":
         yield from ((text, body(text)) for text in RESPONSES_ONLY)
 
@@ -37,12 +39,15 @@ def talks(body: Any, dialect: str) -> Iterator[tuple[str, Any]]:
 def malformed(dialect: str) -> Iterator[tuple[str, Any]]:
     """Bodies that the server has to refuse."""
     yield "bad-json", b'{"messages": ['
-    yield "bad-shape", {"chat": {"messages": [{"content": "who?"}]}, "responses": {"input": "hello"}}.get(dialect, {"query": 1})
+    yield "bad-shape", MISSHAPEN[dialect]
     yield "bad-nothing", {}
 
 
-def cases(dialect: str, streams: bool) -> Iterator[tuple[str, bytes]]:
+def cases(server: str, dialect: str, streams: bool) -> Iterator[tuple[str, bytes]]:
     """All cases of a server by name, with the bytes to send."""
+    if server == "app":
+        yield "trace", encoded(bodies.items("trace"))
+        yield "trace-stream", encoded({**bodies.items("trace"), "stream": True})
     write = {"chat": bodies.messages, "responses": bodies.items, "split": bodies.records}[dialect]
     for name, body in [*talks(write, dialect), *malformed(dialect)]:
         if isinstance(body, bytes):
@@ -57,14 +62,18 @@ def cases(dialect: str, streams: bool) -> Iterator[tuple[str, bytes]]:
             yield "bare-query-stream", encoded({**bodies.query("hello there world"), "stream": True})
 
 
+def headers_of(name: str) -> dict[str, str]:
+    return {"Content-Type": "application/json"} | (TRACED if name.startswith("trace") else {})
+
+
 def encoded(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode()
 
 
-def exchange(port: int, path: str, body: bytes) -> bytes:
+def exchange(port: int, path: str, body: bytes, headers: dict[str, str]) -> bytes:
     """The answer: status line, content type, a blank line, and the body without its chunk framing."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", path, body, {"Content-Type": "application/json"})
+    connection.request("POST", path, body, headers)
     answer = connection.getresponse()
     content = answer.read()
     for pattern, stand_in in VARYING:
@@ -76,16 +85,16 @@ def exchange(port: int, path: str, body: bytes) -> bytes:
 def record(folder: Path, port: int, path: str, dialect: str, streams: bool) -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    number = 0
-    for number, (name, body) in enumerate(cases(dialect, streams), start=1):
+    every = list(cases(folder.name, dialect, streams))
+    for name, body in every:
         (folder / f"{name}.request.json").write_bytes(body)
-        (folder / f"{name}.response").write_bytes(exchange(port, path, body))
-    return number
+        (folder / f"{name}.response").write_bytes(exchange(port, path, body, headers_of(name)))
+    return len(every)
 
 
 def main(target: Path) -> None:
     dialects = {"chat_agent": "chat", "chat_model": "chat", "responses_agent": "responses", "split_agent": "split"}
-    with servers.running() as running:
+    with tempfile.TemporaryDirectory(prefix="cutover-e2e-") as logs, servers.running(Path(logs)) as running:
         plan = [("app", running["app"].port, "/responses", "responses", True)]
         for agent, dialect in dialects.items():
             name = agent.replace("_", "-")

@@ -1,4 +1,4 @@
-"""Starts every agent server on a free port, waits until it answers, and ends it; all servers are real but the emulator."""
+"""Starts every agent server on a free port, waits until it answers, and ends it; all are real but the emulator."""
 
 import contextlib
 import hashlib
@@ -11,9 +11,9 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator
 
 HERE = Path(__file__).parent
 ENV = HERE.parent / ".env"
@@ -65,20 +65,20 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def start(name: str, command: list[str], port: int, health: str, logs: Path, env: dict[str, str] | None = None) -> Server:
+def start(name: str, command: list[str], port: int, health: str, logs: Path, **env: str) -> Server:
+    """A process in a group of its own, with its output in a log file and its working directory among the logs."""
     log = logs / f"{name}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=logs, env=quiet_env() | (env or {}), stdout=output, stderr=output, start_new_session=True
-        )
+    with log.open("wb") as out:
+        env = quiet_env() | env
+        process = subprocess.Popen(command, cwd=logs, env=env, stdout=out, stderr=out, start_new_session=True)
     return Server(name, port, health, process, log)
 
 
 def quiet_env() -> dict[str, str]:
-    """The environment of every child: no proxies, no telemetry, no workspace of the developer's, repeatable set order."""
+    """The environment of every child: no proxies, no telemetry, nobody's workspace, a repeatable order of sets."""
     foreign = ("DATABRICKS_", "MLFLOW_", "OPENAI_")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(foreign) and "proxy" not in name.lower()}
-    return env | {
+    own = [name for name in os.environ if not name.startswith(foreign) and "proxy" not in name.lower()]
+    return {name: os.environ[name] for name in own} | {
         "DATABRICKS_CONFIG_FILE": os.devnull,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_TRACKING_URI": f"file://{ENV}/mlruns",
@@ -111,13 +111,13 @@ def scoring(agent: str, models: Path, logs: Path) -> Server:
     command = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", str(port)]
     command += ["mlflow.pyfunc.scoring_server.app:app"]
     env = {"__pyfunc_model_path__": str(models / agent), "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": "60"}
-    return start(f"scoring-{agent.replace('_', '-')}", command, port, "/ping", logs, env)
+    return start(f"scoring-{agent.replace('_', '-')}", command, port, "/ping", logs, **env)
 
 
 def app(logs: Path) -> Server:
     port = free_port()
     command = [sys.executable, str(HERE / "agents" / "app.py")]
-    return start("app", command, port, "/health", logs, {"AGENT_PORT": str(port)})
+    return start("app", command, port, "/health", logs, AGENT_PORT=str(port))
 
 
 def emulator(models: Path, logs: Path) -> Server:
@@ -127,9 +127,8 @@ def emulator(models: Path, logs: Path) -> Server:
 
 
 @contextlib.contextmanager
-def running(logs: Path | None = None) -> Iterator[dict[str, Server]]:
-    """All servers by name, healthy; ended on the way out, and their logs kept if something went wrong."""
-    logs = logs or Path(tempfile.mkdtemp(prefix="cutover-e2e-"))
+def running(logs: Path) -> Iterator[dict[str, Server]]:
+    """All servers by name, healthy; ended on the way out."""
     models = saved_models()
     servers = [*(scoring(agent, models, logs) for agent in AGENTS), app(logs), emulator(models, logs)]
     try:
@@ -142,7 +141,7 @@ def running(logs: Path | None = None) -> Iterator[dict[str, Server]]:
 
 
 if __name__ == "__main__":
-    with running() as by_name:
+    with tempfile.TemporaryDirectory(prefix="cutover-e2e-") as folder, running(Path(folder)) as by_name:
         for server in by_name.values():
             print(f"{server.name:26} {server.url}  log {server.log}")
         with contextlib.suppress(KeyboardInterrupt):

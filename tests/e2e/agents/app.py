@@ -3,15 +3,17 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, AsyncIterator
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import uvicorn
-from behaviour import Pause
 from mlflow.genai.agent_server import AgentServer, invoke, stream
 from mlflow.types.responses import ResponsesAgentRequest, ResponsesAgentResponse, ResponsesAgentStreamEvent
+
+from behaviour import Pause
 from responses_shape import events, fold, turn_of
 
 
@@ -36,4 +38,5 @@ async def answer_stream(request: ResponsesAgentRequest) -> AsyncIterator[Respons
 
 
 if __name__ == "__main__":
-    uvicorn.run(AgentServer("ResponsesAgent").app, host="127.0.0.1", port=int(os.environ["AGENT_PORT"]), log_level="warning")
+    app = AgentServer("ResponsesAgent").app
+    uvicorn.run(app, host="127.0.0.1", port=int(os.environ["AGENT_PORT"]), log_level="warning")

@@ -1,12 +1,14 @@
 """A ChatAgent, the legacy agent interface of Model Serving, as a model from code."""
 
 import time
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import mlflow
-from behaviour import Call, Custom, Pause, Text, Turn, steps, turn_of_messages, usage
 from mlflow.pyfunc import ChatAgent
 from mlflow.types.agent import ChatAgentChunk, ChatAgentMessage, ChatAgentResponse, ChatContext
+
+from behaviour import Call, Custom, Pause, Text, Turn, steps, turn_of_messages, usage
 
 
 def chunks(turn: Turn) -> Iterator[dict[str, Any]]:

@@ -1,12 +1,14 @@
 """A ChatModel, the older legacy interface: OpenAI-like choices, one assistant message, tool calls without an index."""
 
 import time
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import mlflow
-from behaviour import Call, Custom, Pause, Text, Turn, steps, turn_of_messages, usage
 from mlflow.pyfunc import ChatModel
 from mlflow.types.llm import ChatCompletionChunk, ChatCompletionResponse, ChatMessage, ChatParams
+
+from behaviour import Call, Custom, Pause, Text, Turn, steps, turn_of_messages, usage
 
 CREATED = 1700000000
 

@@ -1,12 +1,14 @@
 """A ResponsesAgent as a model from code, for the scoring server and the emulated Model Serving."""
 
 import time
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import mlflow
-from behaviour import Pause
 from mlflow.pyfunc import ResponsesAgent
 from mlflow.types.responses import ResponsesAgentRequest, ResponsesAgentResponse, ResponsesAgentStreamEvent
+
+from behaviour import Pause
 from responses_shape import events, fold, turn_of
 
 

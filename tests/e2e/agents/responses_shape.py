@@ -1,8 +1,8 @@
 """The neutral steps as events of the Responses dialect; the ResponsesAgent model and the App share it."""
 
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
-from behaviour import Call, Custom, Pause, Reasoning, Text, Turn, steps, turn_of_items, usage
 from mlflow.types.responses import (
     ResponsesAgentRequest,
     create_function_call_item,
@@ -11,6 +11,8 @@ from mlflow.types.responses import (
     create_text_delta,
     create_text_output_item,
 )
+
+from behaviour import Call, Custom, Pause, Reasoning, Text, Turn, steps, turn_of_items, usage
 
 Event = dict[str, Any]
 
@@ -64,7 +66,8 @@ def lifecycle(turn: Turn) -> Iterator[Event]:
     item = create_text_output_item("".join(pieces), item_id) | {"status": "completed"}
     opened = item | {"status": "in_progress", "content": []}
     part = {"type": "output_text", "text": "", "annotations": []}
-    response = {"id": f"resp_{turn.id(0)}", "object": "response", "created_at": 1700000000, "model": "echo", "output": []}
+    head = {"id": f"resp_{turn.id(0)}", "object": "response", "created_at": 1700000000, "model": "echo"}
+    response = {**head, "output": []}
     started = {"response": response | {"status": "in_progress"}}
     ended = {"response": response | {"status": "completed", "output": [item], "usage": usage_of(turn, "".join(pieces))}}
     plan = [
@@ -97,6 +100,7 @@ def fold(turn: Turn, stream: list[Event]) -> dict[str, Any]:
     """The whole answer that the events add up to."""
     finished = [event for event in stream if event["type"] == "response.output_item.done"]
     said = "".join(event.get("delta", "") for event in stream)
-    answer = {"id": f"resp_{turn.id(0)}", "output": [event["item"] for event in finished], "usage": usage_of(turn, said)}
+    items = [event["item"] for event in finished]
+    answer = {"id": f"resp_{turn.id(0)}", "output": items, "usage": usage_of(turn, said)}
     custom = [event["custom_outputs"] for event in finished if "custom_outputs" in event]
     return answer | ({"custom_outputs": custom[0]} if custom else {})

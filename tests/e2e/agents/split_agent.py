@@ -1,13 +1,15 @@
 """The oldest legacy agent: SplitChatMessagesRequest in (query and history), StringResponse out, text only."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, Iterator
+from typing import Any
 
 import mlflow
-from behaviour import Pause, Text, steps, turn_of_messages
 from mlflow.models.rag_signatures import SplitChatMessagesRequest, StringResponse
 from mlflow.pyfunc import PythonModel
+
+from behaviour import Pause, Text, steps, turn_of_messages
 
 
 def pieces(request: SplitChatMessagesRequest | dict[str, Any]) -> Iterator[str]:
