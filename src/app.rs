@@ -31,11 +31,11 @@ impl App {
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         let snapshot = Snapshot::new(config, &metrics).context("cannot set up TLS to the backends")?;
         let bind = |address: SocketAddr, limits: &ClientLimits| {
-            Server::bind(address, limits.clone(), config.timeouts.clone(), metrics.connections.clone())
+            Server::bind(address, *limits, config.timeouts, metrics.connections.clone())
                 .map_err(|error| anyhow::anyhow!("cannot listen on {address}: {}", reason(&error)))
         };
         // Operators get in although clients take every place.
-        let for_operators = ClientLimits { connections: 256, ..config.limits.clone() };
+        let for_operators = ClientLimits { connections: 256, ..config.limits };
         let clients_port = bind(config.listen.clients, &config.limits)?;
         let admin_port = bind(config.listen.admin, &for_operators)?;
         let admin = Arc::new(Admin::new(Arc::clone(&metrics)));

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind};
 
 mod pat;
 
-pub use pat::{Pats, digest};
+pub use pat::{Pats, digest, hex};
 
 /// The authenticated identity behind a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ mod tests {
         for wrong in [
             vec![],
             vec!["Bearer dapi-wrong"],
-            vec!["Bearer dapi-right "  , "Bearer dapi-right"],
+            vec!["Bearer dapi-right ", "Bearer dapi-right"],
             vec!["Basic dapi-right"],
             vec!["Bearer"],
             vec!["Bearer "],

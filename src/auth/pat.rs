@@ -41,3 +41,14 @@ pub fn digest(token: &str) -> [u8; 32] {
     bytes.copy_from_slice(sha(&SHA256, token.as_bytes()).as_ref());
     bytes
 }
+
+/// A digest in hexadecimal, as the config writes it.
+#[must_use]
+pub fn hex(digest: &[u8; 32]) -> String {
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        for half in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(half.into(), 16).unwrap_or('0'));
+        }
+        text
+    })
+}

@@ -27,7 +27,6 @@ pub(super) fn hash() -> ExitCode {
         complain("cutover: no token on standard input; try: echo -n \"$TOKEN\" | cutover token hash");
         return ExitCode::from(USAGE);
     }
-    let digest: String = auth::digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
-    say(digest);
+    say(auth::hex(&auth::digest(token)));
     ExitCode::SUCCESS
 }

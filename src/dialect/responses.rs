@@ -2,7 +2,11 @@
 use super::*;
 use bytes::BytesMut;
 pub struct Responses;
-impl Responses { pub fn echo(_: &Request<'_>) -> String { String::new() } }
+impl Responses {
+    pub fn echo(_: &Request<'_>) -> String {
+        String::new()
+    }
+}
 impl Dialect for Responses {
     fn name(&self) -> &'static str {
         "responses"

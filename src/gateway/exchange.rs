@@ -162,10 +162,10 @@ impl Drop for Exchange {
         }
         self.log();
         let summary = std::mem::take(&mut self.summary);
-        if let Some(observer) = &self.observer {
-            if observer.try_send(summary).is_err() {
-                self.metrics.offers_dropped.inc();
-            }
+        if let Some(observer) = &self.observer
+            && observer.try_send(summary).is_err()
+        {
+            self.metrics.offers_dropped.inc();
         }
     }
 }

@@ -68,11 +68,7 @@ impl Gateway {
 }
 
 /// Steps 1 to 7.
-async fn serve(
-    snapshot: &Snapshot,
-    request: Request<Incoming>,
-    exchange: &mut Exchange,
-) -> Result<Answered, Error> {
+async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut Exchange) -> Result<Answered, Error> {
     let (head, incoming) = request.into_parts();
     // 1. Receive: the path names the family of clients. The body is left where it is until we know who sends it.
     let entrance = Entrance::of(&head.method, head.uri.path())?;

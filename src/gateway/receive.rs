@@ -75,11 +75,7 @@ fn endpoint(path: &str) -> Option<&str> {
 }
 
 /// Reads the body once, under the limit and the deadline.
-pub(super) async fn body(
-    incoming: Incoming,
-    limits: &ClientLimits,
-    timeouts: &ClientTimeouts,
-) -> Result<Bytes, Error> {
+pub(super) async fn body(incoming: Incoming, limits: &ClientLimits, timeouts: &ClientTimeouts) -> Result<Bytes, Error> {
     let too_large = || Error::new(Kind::BodyTooLarge, format!("the body is larger than {} bytes", limits.body));
     if incoming.size_hint().lower() > limits.body as u64 {
         return Err(too_large());
@@ -101,7 +97,9 @@ pub(super) async fn body(
     };
     match tokio::time::timeout(timeouts.body, reading).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err::<_, Box<dyn std::error::Error + Send + Sync>>(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err::<_, Box<dyn std::error::Error + Send + Sync>>(error)) if error.is::<LengthLimitError>() => {
+            Err(too_large())
+        }
         Ok(Err(error)) => Err(Error::new(Kind::MalformedBody, "the body did not arrive whole").because(error)),
         Err(_) => {
             let waited = timeouts.body.as_secs_f32();
@@ -130,8 +128,16 @@ mod tests {
 
     #[test]
     fn nothing_else_is_let_in() {
-        for path in ["/", "/V1/responses", "/v1/responses/", "//v1/responses", "/serving-endpoints//invocations",
-            "/serving-endpoints/a/b/invocations", "/v1/../v1/responses", "/v1/completions"] {
+        for path in [
+            "/",
+            "/V1/responses",
+            "/v1/responses/",
+            "//v1/responses",
+            "/serving-endpoints//invocations",
+            "/serving-endpoints/a/b/invocations",
+            "/v1/../v1/responses",
+            "/v1/completions",
+        ] {
             assert_eq!(Entrance::of(&Method::POST, path).unwrap_err().kind(), Kind::PathNotFound, "{path}");
         }
         let error = Entrance::of(&Method::GET, "/v1/responses").unwrap_err();

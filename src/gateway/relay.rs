@@ -75,8 +75,7 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Err
 async fn collect(reply: Reply, plan: &Plan, limits: &ClientLimits) -> Result<Answer, Error> {
     let timeouts = &plan.backend.timeouts;
     let mut source = Source::new(reply.body, timeouts.first_byte, timeouts.idle);
-    let mut transcoder =
-        Transcoder::new(plan.backend.dialect.reader(), assembler(plan, limits), None, limits.answer);
+    let mut transcoder = Transcoder::new(plan.backend.dialect.reader(), assembler(plan, limits), None, limits.answer);
     let reading = async {
         while !transcoder.ended() {
             match std::future::poll_fn(|cx| source.poll_next(cx)).await {
@@ -221,9 +220,10 @@ impl Relay {
             None => self.transcoder.end(),
         }
         let answer = self.transcoder.answer();
-        let broken = answer.failure.as_ref().filter(|error| {
-            matches!(error.kind(), Kind::Cut | Kind::IdleTimeout | Kind::FirstByteTimeout)
-        });
+        let broken = answer
+            .failure
+            .as_ref()
+            .filter(|error| matches!(error.kind(), Kind::Cut | Kind::IdleTimeout | Kind::FirstByteTimeout));
         let mut frame = BytesMut::new();
         if let (Some(error), Some(writer)) = (broken, &mut self.verbatim) {
             writer.event(&Event::Failed(error), answer, &mut frame);

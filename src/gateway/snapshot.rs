@@ -45,8 +45,8 @@ impl Snapshot {
             auth: Authenticator::new(&config.auth),
             routes,
             backends,
-            limits: config.limits.clone(),
-            timeouts: config.timeouts.clone(),
+            limits: config.limits,
+            timeouts: config.timeouts,
             arms,
         })
     }

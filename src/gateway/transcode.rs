@@ -29,10 +29,7 @@ impl Sink for Tail {
 }
 
 /// Writes events into `out`, if there is a writer.
-fn emit<'w>(
-    writer: &'w mut Option<Box<dyn Writer>>,
-    out: &'w mut BytesMut,
-) -> impl FnMut(&Event<'_>, &Answer) + 'w {
+fn emit<'w>(writer: &'w mut Option<Box<dyn Writer>>, out: &'w mut BytesMut) -> impl FnMut(&Event<'_>, &Answer) + 'w {
     move |event, answer| {
         if let Some(writer) = writer {
             writer.event(event, answer, out);
@@ -43,12 +40,7 @@ fn emit<'w>(
 impl Transcoder {
     /// From `reader`'s dialect to `writer`'s; frames of more than `limit` bytes fail the answer.
     #[must_use]
-    pub fn new(
-        reader: Box<dyn Reader>,
-        assembler: Assembler,
-        writer: Option<Box<dyn Writer>>,
-        limit: usize,
-    ) -> Self {
+    pub fn new(reader: Box<dyn Reader>, assembler: Assembler, writer: Option<Box<dyn Writer>>, limit: usize) -> Self {
         Self { splitter: Splitter::new(limit), reader, tail: Tail { assembler, writer, out: BytesMut::new() } }
     }
 

@@ -88,9 +88,9 @@ impl Table {
         let Some((index, route)) = found else { return Err(self.no_match(peek.model)) };
         let made_by = peek.body.scalar_at("previous_response_id");
         let pinned = made_by.as_deref().and_then(|id| route.split.made(id));
-        let backend = match pinned.or_else(|| route.split.pick(route.sticky.key(peek.body, peek.headers).as_deref())) {
-            Some(backend) => backend,
-            None => return Err(Error::new(Kind::Internal, format!("route `{}` has no backend", route.name))),
+        let chosen = pinned.or_else(|| route.split.pick(route.sticky.key(peek.body, peek.headers).as_deref()));
+        let Some(backend) = chosen else {
+            return Err(Error::new(Kind::Internal, format!("route `{}` has no backend", route.name)));
         };
         Ok(Decision { index, route, backend })
     }
@@ -99,7 +99,8 @@ impl Table {
         let mut names: Vec<String> =
             self.routes.iter().filter_map(|route| route.model.as_ref().map(Pattern::to_string)).collect();
         names.dedup();
-        let there = if names.is_empty() { "there are none".to_owned() } else { format!("there are: {}", names.join(", ")) };
+        let there =
+            if names.is_empty() { "there are none".to_owned() } else { format!("there are: {}", names.join(", ")) };
         match model {
             Some(model) => Error::new(Kind::ModelNotFound, format!("no model `{model}` here; {there}")).param("model"),
             None => Error::new(Kind::InvalidField, format!("`model` is missing; {there}")).param("model"),

@@ -58,7 +58,9 @@ impl Sticky {
             .iter()
             .find_map(|place| match place {
                 Place::Path(path) => body.scalar_at(path).map(|text| text.to_string()),
-                Place::Header(name) => headers.get(name)?.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned),
+                Place::Header(name) => {
+                    headers.get(name)?.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned)
+                }
             })
             .filter(|key| key.len() <= LONGEST)
     }

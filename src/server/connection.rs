@@ -160,4 +160,3 @@ impl<B: Body> Body for Ended<B> {
         self.inner.size_hint()
     }
 }
-

@@ -100,11 +100,7 @@ fn late(what: &'static str) -> io::Error {
 }
 
 impl AsyncRead for Paced {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let left = self.begun.get(self.given..).unwrap_or_default();
         if !left.is_empty() {
             let piece = left.len().min(buffer.remaining());

@@ -81,7 +81,7 @@ impl Server {
             let (stream, place) = stream;
             let paced = Paced::new(stream, self.timeouts.head, self.timeouts.send);
             let connection =
-                connection::serve(paced, Arc::clone(&handler), self.limits.clone(), self.timeouts.idle, stop.clone());
+                connection::serve(paced, Arc::clone(&handler), self.limits, self.timeouts.idle, stop.clone());
             let (cut, open) = (cut.clone(), Open::count(&self.connections));
             tasks.spawn(async move {
                 tokio::select! {

@@ -104,9 +104,8 @@ impl Metrics {
     pub fn new() -> Result<Self, prometheus::Error> {
         let arm = &["route", "backend"];
         let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
-        let histogram = |name: &str, help: &str| {
-            HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), arm)
-        };
+        let histogram =
+            |name: &str, help: &str| HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), arm);
         let metrics = Self {
             registry: Registry::new(),
             requests: counter(

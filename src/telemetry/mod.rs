@@ -12,9 +12,9 @@ const LINES: usize = 16_384;
 
 /// Sends log lines, one JSON object each, to standard error. Lines are written by a thread of their own; the guard
 /// writes what is left when it is dropped. The level is `info` unless `CUTOVER_LOG` says otherwise.
-#[must_use]
 pub fn log_to_stderr() -> WorkerGuard {
-    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(LINES).lossy(true).finish(std::io::stderr());
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(LINES).lossy(true).finish(std::io::stderr());
     let filter = EnvFilter::try_from_env("CUTOVER_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     // A second initialisation (tests) keeps the first.
     let _ = tracing_subscriber::fmt()

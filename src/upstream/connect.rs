@@ -57,7 +57,7 @@ impl Service<Uri> for Connector {
         let (connecting, deadline) = (self.inner.call(uri), self.deadline);
         Box::pin(async move {
             match tokio::time::timeout(deadline, connecting).await {
-                Ok(connected) => connected.map_err(Into::into),
+                Ok(connected) => connected,
                 Err(_) => Err(TimedOut.into()),
             }
         })

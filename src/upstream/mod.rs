@@ -105,16 +105,13 @@ impl Backend {
         let head = tokio::time::timeout(self.timeouts.first_byte, self.client.request(request));
         let response = match head.await {
             Err(_) => return Err(self.silent()),
-            Ok(Err(error)) => return Err(self.failed(error)),
+            Ok(Err(error)) => return Err(failed(error)),
             Ok(Ok(response)) => response,
         };
         if !response.status().is_success() {
             return Err(self.refused(response).await);
         }
-        let form = match form(response.headers()) {
-            Some(form) => form,
-            None => return Err(self.not_an_answer(response.headers())),
-        };
+        let Some(form) = form(response.headers()) else { return Err(not_an_answer(response.headers())) };
         Ok(Reply { form, body: response.into_body() })
     }
 
@@ -145,17 +142,6 @@ impl Backend {
         Error::new(Kind::FirstByteTimeout, format!("the agent's endpoint sent nothing within {waited} s"))
     }
 
-    fn failed(&self, error: hyper_util::client::legacy::Error) -> Error {
-        let (kind, message) = if !error.is_connect() {
-            (Kind::Cut, "the agent's endpoint closed the connection without an answer")
-        } else if TimedOut::caused(&error) {
-            (Kind::ConnectTimeout, "no connection to the agent's endpoint in time")
-        } else {
-            (Kind::ConnectFailed, "no connection to the agent's endpoint")
-        };
-        Error::new(kind, message).because(error)
-    }
-
     async fn refused(&self, response: Response<Incoming>) -> Error {
         /// As much of an error's body as is read.
         const MOST: usize = 64 * 1024;
@@ -171,16 +157,6 @@ impl Backend {
         }
         error
     }
-
-    fn not_an_answer(&self, headers: &HeaderMap) -> Error {
-        let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
-        if kind.starts_with("text/html") {
-            let message = "the agent's endpoint answered with a web page, most likely a login page";
-            return Error::new(Kind::BackendRefusedCredential, message);
-        }
-        Error::new(Kind::BackendGarbage, "the agent's endpoint answered with something that is neither JSON nor events")
-            .because(format!("content-type {kind}"))
-    }
 }
 
 /// The kind of body by its content type. No type at all counts as JSON; the reader will say if it is not.
@@ -192,4 +168,27 @@ fn form(headers: &HeaderMap) -> Option<Form> {
         Some("application/json") => Some(Form::Plain),
         _ => None,
     }
+}
+
+/// A call that got no answer.
+fn failed(error: hyper_util::client::legacy::Error) -> Error {
+    let (kind, message) = if !error.is_connect() {
+        (Kind::Cut, "the agent's endpoint closed the connection without an answer")
+    } else if TimedOut::caused(&error) {
+        (Kind::ConnectTimeout, "no connection to the agent's endpoint in time")
+    } else {
+        (Kind::ConnectFailed, "no connection to the agent's endpoint")
+    };
+    Error::new(kind, message).because(error)
+}
+
+/// A success that is no answer.
+fn not_an_answer(headers: &HeaderMap) -> Error {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
+    if kind.starts_with("text/html") {
+        let message = "the agent's endpoint answered with a web page, most likely a login page";
+        return Error::new(Kind::BackendRefusedCredential, message);
+    }
+    Error::new(Kind::BackendGarbage, "the agent's endpoint answered with something that is neither JSON nor events")
+        .because(format!("content-type {kind}"))
 }

@@ -4,7 +4,7 @@ use crate::support::says::{self, Act};
 use crate::support::{Fake, Gateway};
 
 fn config(fake: &Fake, credential: &str) -> String {
-    let digest: String = cutover::auth::digest("dapi-secret").iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = cutover::auth::hex(&cutover::auth::digest("dapi-secret"));
     format!(
         "auth: [ {{ pat: {{ tokens: [ {{ name: ci, sha256: {digest} }} ] }} }} ]
 backends: {{ only: {{ url: 'http://{}/x', dialect: responses, credential: {credential} }} }}
@@ -37,7 +37,8 @@ async fn only_known_tokens_get_in() {
 #[tokio::test]
 async fn the_backend_is_shown_its_own_credential() {
     let body = says::request("responses", false);
-    for (credential, shown) in [("caller", Some("Bearer dapi-secret")), ("{ token: its-own }", Some("Bearer its-own"))] {
+    for (credential, shown) in [("caller", Some("Bearer dapi-secret")), ("{ token: its-own }", Some("Bearer its-own"))]
+    {
         let fake = Fake::json(200, &says::plain("responses", Act::Text)).await;
         let gateway = Gateway::start(&config(&fake, credential)).await;
         let client = gateway.client().header("authorization", "Bearer dapi-secret").header("x-forwarded-user", "root");

@@ -26,14 +26,22 @@ async fn every_bad_body_is_a_4xx_that_names_the_field() {
         ("another case beside", b"{\"model\":\"agent\",\"MODEL\":\"b\",\"input\":\"hi\"}", 400, Some("MODEL")),
         ("no input", b"{\"model\":\"agent\"}", 400, Some("input")),
         ("stream is no boolean", b"{\"model\":\"agent\",\"input\":\"hi\",\"stream\":\"yes\"}", 400, Some("stream")),
-        ("a wrong role", br#"{"model":"agent","input":[{"role":"martian","content":"x"}]}"#, 400, Some("input[0].role")),
+        (
+            "a wrong role",
+            br#"{"model":"agent","input":[{"role":"martian","content":"x"}]}"#,
+            400,
+            Some("input[0].role"),
+        ),
         ("a wrong temperature", br#"{"model":"agent","input":"x","temperature":"hot"}"#, 400, Some("temperature")),
     ];
     for (what, body, status, param) in cases {
         let answer = gateway.client().post("/v1/responses", body).await;
         assert_eq!(answer.status, status, "{what}: {}", answer.text());
         let error = &answer.json()["error"];
-        assert!(error["message"].is_string() && error["code"].is_string() && error["type"].is_string(), "{what}: {error}");
+        assert!(
+            error["message"].is_string() && error["code"].is_string() && error["type"].is_string(),
+            "{what}: {error}"
+        );
         assert_eq!(error["param"].as_str(), param, "{what}: {error}");
         assert!(answer.header("x-request-id").is_some(), "{what}");
     }
@@ -76,7 +84,10 @@ async fn what_would_change_the_answer_is_refused_and_what_would_not_is_named() {
     let two = r#"{"model":"agent","messages":[{"role":"user","content":"x"}],"n":2}"#;
     let answer = gateway.client().post("/v1/chat/completions", two).await;
     let error = &answer.json()["error"];
-    assert_eq!((answer.status, error["param"].as_str(), error["code"].as_str()), (400, Some("n"), Some("unsupported_parameter")));
+    assert_eq!(
+        (answer.status, error["param"].as_str(), error["code"].as_str()),
+        (400, Some("n"), Some("unsupported_parameter"))
+    );
     assert_eq!(fake.seen().len(), 0);
     let seed = r#"{"model":"agent","messages":[{"role":"user","content":"x"}],"seed":7,"n":1,"odd":true}"#;
     let answer = gateway.client().post("/v1/chat/completions", seed).await;

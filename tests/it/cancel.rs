@@ -9,7 +9,8 @@ use crate::support::{Fake, Gateway, Step, chunked};
 async fn goes_on_after(steps: Vec<Step>, stream: bool) -> Duration {
     let fake = Fake::start(steps).await;
     let mut gateway = Gateway::to(&fake, "responses").await;
-    let connection = gateway.client().begin("POST", "/v1/responses", says::request("responses", stream).as_bytes()).await;
+    let connection =
+        gateway.client().begin("POST", "/v1/responses", says::request("responses", stream).as_bytes()).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let left = Instant::now();
     drop(connection);

@@ -65,13 +65,16 @@ fn check_prints_the_plan_or_every_problem() {
     for word in ["support", "agent", "app", "responses", "100"] {
         assert!(out.contains(word), "{word} is missing in:\n{out}");
     }
-    let bad = config_file("bad", "listen: { clients: nowhere }
+    let bad = config_file(
+        "bad",
+        "listen: { clients: nowhere }
 auth: anonymous
 backends:
   app: { url: 'ftp://x', dialect: respones, credential: none }
 routes:
   - { name: support, splitt: { app: 1 }, split: { ap: 1 } }
-");
+",
+    );
     let (code, out, err) = run(&["check", &bad], "");
     assert_eq!((code, out.as_str()), (2, ""));
     let lines: Vec<_> = err.lines().collect();

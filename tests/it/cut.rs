@@ -1,6 +1,6 @@
 //! An answer that was cut short is never shown as complete, wherever the cut is and whoever reads it.
 
-use crate::support::says::{self, Act, DIALECTS};
+use crate::support::says::{self, Act, DIALECTS, Understood};
 use crate::support::{Answer, Fake, Gateway, Step, chunked, one_backend, plain};
 
 /// Backends whose streams have an end that can be missing, and the clients that read them.
@@ -12,7 +12,8 @@ async fn cut_at(dialect: &str, client: &str, bytes: &[u8], ended: bool, reset: b
     }
     let fake = Fake::start(steps).await;
     let legacy = if client.starts_with("chat_") && client != "chat_completions" { client } else { "chat_agent" };
-    let config = one_backend(&fake, dialect, "").replace("split: {", &format!("legacy_dialect: {legacy}\n    answer: openai\n    split: {{"));
+    let config = one_backend(&fake, dialect, "")
+        .replace("split: {", &format!("legacy_dialect: {legacy}\n    answer: openai\n    split: {{"));
     let gateway = Gateway::start(&config).await;
     gateway.client().post(says::path(client), says::request(client, true)).await
 }
@@ -39,7 +40,8 @@ async fn no_client_takes_a_cut_stream_for_complete() {
                 let (ended, reset) = [(true, false), (false, false), (false, true)][tried % 3];
                 tried += 1;
                 let answer = cut_at(dialect, client, part, ended, reset).await;
-                let seen = if answer.status == 200 { says::understand_stream(client, &answer) } else { Default::default() };
+                let seen =
+                    if answer.status == 200 { says::understand_stream(client, &answer) } else { Understood::default() };
                 let told = answer.status >= 500 || seen.error;
                 if seen.complete || !told {
                     wrong.push(format!("{client} from {dialect} cut at {cut} (ended: {ended}): {}", answer.text()));

@@ -11,7 +11,12 @@ async fn every_path_leads_to_the_agent() {
         let answer = gateway.client().post(path, says::request("responses", false)).await;
         assert_eq!(says::understand_plain("responses", &answer).text, TEXT, "{path}");
     }
-    for path in ["/serving-endpoints/chat/completions", "/chat/completions", "/v1/chat/completions", "/serving-endpoints/completions"] {
+    for path in [
+        "/serving-endpoints/chat/completions",
+        "/chat/completions",
+        "/v1/chat/completions",
+        "/serving-endpoints/completions",
+    ] {
         let answer = gateway.client().post(path, says::request("chat_completions", false)).await;
         assert_eq!(says::understand_plain("chat_completions", &answer).text, TEXT, "{path}");
         assert_eq!(says::understand_plain("chat_agent", &answer).text, TEXT, "{path}: the legacy shape stands beside");
@@ -40,10 +45,18 @@ async fn the_answer_shape_is_the_routes_choice() {
         let config = one_backend(&fake, "chat_agent", "").replace("split:", &format!("answer: {answer}\n    split:"));
         let gateway = Gateway::start(&config).await;
         let body = gateway.client().post("/v1/chat/completions", says::request("chat_completions", false)).await.json();
-        assert_eq!((body.get("choices").is_some(), body.get("messages").is_some()), (openai, legacy), "{answer}: {body}");
+        assert_eq!(
+            (body.get("choices").is_some(), body.get("messages").is_some()),
+            (openai, legacy),
+            "{answer}: {body}"
+        );
         let stream = gateway.client().post("/v1/chat/completions", says::request("chat_completions", true)).await;
         let first: serde_json::Value = serde_json::from_str(&stream.datas()[1]).unwrap();
-        assert_eq!((first.get("choices").is_some(), first.get("delta").is_some()), (openai, legacy), "{answer}: {first}");
+        assert_eq!(
+            (first.get("choices").is_some(), first.get("delta").is_some()),
+            (openai, legacy),
+            "{answer}: {first}"
+        );
     }
 }
 

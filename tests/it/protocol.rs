@@ -31,8 +31,17 @@ async fn a_sloppy_stream_reaches_the_client_as_the_full_legal_sequence() {
     }
     assert!(text.ends_with("data: [DONE]\n\n") && !text.contains('\r'));
     types.dedup();
-    let expected = ["created", "in_progress", "output_item.added", "content_part.added", "output_text.delta",
-        "output_text.done", "content_part.done", "output_item.done", "completed"];
+    let expected = [
+        "created",
+        "in_progress",
+        "output_item.added",
+        "content_part.added",
+        "output_text.delta",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "completed",
+    ];
     assert_eq!(types, expected.map(|name| format!("response.{name}")));
 }
 
@@ -121,7 +130,8 @@ async fn a_drain_finishes_what_is_in_flight_and_takes_nothing_new() {
 #[tokio::test]
 async fn a_drain_ends_when_its_window_is_over() {
     let fake = Fake::start(vec![Step::Hang]).await;
-    let gateway = Gateway::start(&format!("timeouts: {{ drain: 300ms }}\n{}", one_backend(&fake, "responses", ""))).await;
+    let gateway =
+        Gateway::start(&format!("timeouts: {{ drain: 300ms }}\n{}", one_backend(&fake, "responses", ""))).await;
     let hanging = gateway.client().begin("POST", "/v1/responses", says::request("responses", true).as_bytes()).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     gateway.stop();

@@ -104,7 +104,10 @@ async fn clients_that_do_not_speak_are_let_go() {
 
 #[tokio::test]
 async fn a_reader_that_has_stopped_reading_is_let_go_and_the_backend_with_it() {
-    let frame = format!("data: {{\"type\":\"response.output_text.delta\",\"item_id\":\"x\",\"delta\":\"{}\"}}\n\n", "x".repeat(60_000));
+    let frame = format!(
+        "data: {{\"type\":\"response.output_text.delta\",\"item_id\":\"x\",\"delta\":\"{}\"}}\n\n",
+        "x".repeat(60_000)
+    );
     let mut steps = vec![Step::Write(chunked(b"", false))];
     steps.extend((0..400).map(|_| Step::Write(format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes())));
     steps.push(Step::Hang);

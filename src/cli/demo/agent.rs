@@ -32,8 +32,6 @@ pub(super) struct Question {
 
 /// What an agent does about it: it looks the order up itself, then answers.
 pub(super) struct Turn {
-    /// The order that is asked about.
-    pub(super) order: String,
     /// JSON of the tool's arguments.
     pub(super) arguments: String,
     /// What the tool says.
@@ -63,12 +61,11 @@ impl Question {
     /// What is done about it.
     pub(super) fn turn(&self) -> Turn {
         let digits = self.text.split(|letter: char| !letter.is_ascii_digit()).find(|word| !word.is_empty());
-        let order = digits.unwrap_or("1001").to_owned();
+        let order = digits.unwrap_or("1001");
         Turn {
             arguments: format!(r#"{{"order":"{order}"}}"#),
             found: r#"{"status":"shipped","arrives":"Friday"}"#.to_owned(),
             answer: format!("Order {order} has shipped and arrives on Friday."),
-            order,
         }
     }
 }

@@ -35,11 +35,11 @@ struct Refusal {
 enum Item<'a> {
     FunctionCall { id: &'static str, call_id: &'static str, name: &'static str, arguments: &'a str },
     FunctionCallOutput { call_id: &'static str, output: &'a str },
-    Message { id: &'static str, role: &'static str, content: [Text<'a>; 1] },
+    Message { id: &'static str, role: &'static str, content: [Part<'a>; 1] },
 }
 
 #[derive(Serialize)]
-struct Text<'a> {
+struct Part<'a> {
     r#type: &'static str,
     text: &'a str,
     annotations: [(); 0],
@@ -61,7 +61,7 @@ struct Answer<'a> {
 }
 
 fn items(turn: &Turn) -> [Item<'_>; 3] {
-    let text = Text { r#type: "output_text", text: &turn.answer, annotations: [] };
+    let text = Part { r#type: "output_text", text: &turn.answer, annotations: [] };
     [
         Item::FunctionCall { id: "f1", call_id: "call_1", name: TOOL, arguments: &turn.arguments },
         Item::FunctionCallOutput { call_id: "call_1", output: &turn.found },

@@ -89,10 +89,10 @@ impl Client {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.address);
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name.as_str(), ": ", value, "\r\n"]);
         }
         if method != "GET" {
-            head.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+            head += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
         }
         head.push_str("\r\n");
         stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();

@@ -103,7 +103,8 @@ pub fn plain(status: u16, kind: &str, body: &str) -> Vec<u8> {
 
 /// The head and one chunk of an event stream, with or without the end of the chunked encoding.
 pub fn chunked(body: &[u8], ended: bool) -> Vec<u8> {
-    let mut bytes = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    let mut bytes =
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     if !body.is_empty() {
         bytes.extend(format!("{:x}\r\n", body.len()).as_bytes());
         bytes.extend(body);
@@ -116,7 +117,8 @@ pub fn chunked(body: &[u8], ended: bool) -> Vec<u8> {
 }
 
 async fn play<S: Fn(&str) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, log: Arc<Mutex<Vec<Seen>>>) {
-    while let Some((head, body)) = read(&mut stream).await {
+    // One request a connection: a test never depends on one that is left over from the test before.
+    if let Some((head, body)) = read(&mut stream).await {
         let steps = script(&body);
         let place = {
             let mut log = log.lock().unwrap();
@@ -146,9 +148,7 @@ async fn play<S: Fn(&str) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, l
                 }
             }
         }
-        // Every script ends the connection: a test never depends on one that is left over from the test before.
         let _ = stream.shutdown().await;
-        return;
     }
 }
 

@@ -88,14 +88,18 @@ pub fn frames(dialect: &str, act: Act) -> Vec<String> {
     let mut datas: Vec<Value> = match (dialect, act) {
         ("responses", Act::Text) => {
             let item = json!({"type": "message", "id": "x", "role": "assistant", "content": [{"type": "output_text", "text": TEXT}]});
-            let deltas = pieces.iter().map(|delta| json!({"type": "response.output_text.delta", "item_id": "x", "delta": delta}));
+            let deltas = pieces
+                .iter()
+                .map(|delta| json!({"type": "response.output_text.delta", "item_id": "x", "delta": delta}));
             deltas.chain([json!({"type": "response.output_item.done", "item": item})]).collect()
         }
         ("responses", Act::Call) => vec![json!({"type": "response.output_item.done",
             "item": {"type": "function_call", "id": "x", "call_id": "call_7", "name": "weather", "arguments": arguments}})],
         ("chat_agent", Act::Text) => {
             let deltas = pieces.iter().map(|text| json!({"delta": {"role": "assistant", "content": text, "id": "m"}}));
-            deltas.chain([json!({"delta": {"role": "assistant", "content": "", "id": "m"}, "finish_reason": "stop"})]).collect()
+            deltas
+                .chain([json!({"delta": {"role": "assistant", "content": "", "id": "m"}, "finish_reason": "stop"})])
+                .collect()
         }
         ("chat_agent", Act::Call) => vec![
             json!({"delta": {"role": "assistant", "content": "", "id": "m", "tool_calls":
@@ -107,17 +111,24 @@ pub fn frames(dialect: &str, act: Act) -> Vec<String> {
             .map(|text| json!({"choices": [{"index": 0, "delta": {"role": "assistant", "content": text}}]}))
             .collect(),
         (_, Act::Text) => {
-            let chunk = |delta: Value, finish: Option<&str>| json!({"id": "c", "object": "chat.completion.chunk", "created": 1,
-                "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
+            let chunk = |delta: Value, finish: Option<&str>| {
+                json!({"id": "c", "object": "chat.completion.chunk", "created": 1,
+                "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+            };
             let deltas = pieces.iter().map(|text| chunk(json!({"role": "assistant", "content": text}), None));
             deltas.chain([chunk(json!({}), Some("stop"))]).collect()
         }
         (_, Act::Call) => {
-            let chunk = |delta: Value, finish: Option<&str>| json!({"id": "c", "object": "chat.completion.chunk", "created": 1,
-                "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]});
+            let chunk = |delta: Value, finish: Option<&str>| {
+                json!({"id": "c", "object": "chat.completion.chunk", "created": 1,
+                "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+            };
             vec![
-                chunk(json!({"role": "assistant", "tool_calls": [{"index": 0, "id": "call_7", "type": "function",
-                    "function": {"name": "weather", "arguments": "{\"city\""}}]}), None),
+                chunk(
+                    json!({"role": "assistant", "tool_calls": [{"index": 0, "id": "call_7", "type": "function",
+                    "function": {"name": "weather", "arguments": "{\"city\""}}]}),
+                    None,
+                ),
                 chunk(json!({"tool_calls": [{"index": 0, "function": {"arguments": ":\"Paris\"}"}}]}), None),
                 chunk(json!({}), Some("tool_calls")),
             ]
