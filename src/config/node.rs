@@ -99,18 +99,16 @@ impl<'a> Node<'a> {
         self.pass.problems.borrow_mut().push(Problem { line, path, message });
     }
 
-    fn found(&self) -> String {
-        match &self.yaml.data {
-            Data::Null => "nothing".into(),
-            Data::Scalar(text) => format!("`{}`", quote(text)),
-            Data::List(_) => "a list".into(),
-            Data::Map(_) => "a mapping".into(),
-        }
-    }
-
-    /// Notes that something else was wanted here.
+    /// Notes that something else was wanted here. A text in its place is not repeated: where a list of tokens is
+    /// wanted, it is likely to be a token.
     pub(super) fn unwanted<T>(&self, wanted: &str) -> Option<T> {
-        self.problem(format!("found {}, wanted {wanted}", self.found()))
+        let found = match &self.yaml.data {
+            Data::Null => "nothing",
+            Data::Scalar(_) => "a text",
+            Data::List(_) => "a list",
+            Data::Map(_) => "a mapping",
+        };
+        self.problem(format!("found {found}, wanted {wanted}"))
     }
 
     pub(super) fn is_map(&self) -> bool {
@@ -255,10 +253,10 @@ impl<'a> Node<'a> {
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value.as_str()) {
             return Some(*value);
         }
-        if let Some(refusal) = later::refusal(&self.shape, &text.value) {
+        // The value may have come from a variable; no message may tell what it is.
+        if let Some(refusal) = later::refusal(&self.shape, &text.written) {
             return self.problem(refusal);
         }
-        // The value may have come from a variable; the hint must not tell what it is.
         let meant = nearest(&text.written, known.iter().copied());
         let hint = meant.map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
         self.problem(format!("unknown {what} `{}`; write {wanted}{hint}", text.written))

@@ -11,7 +11,7 @@ fn anonymous_is_for_loopback_only() {
         let message = only_problem(&format!("{WHOLE}listen: {{ clients: {open} }}\n"));
         assert!(message.starts_with("1: auth: `anonymous` would let in anyone who can reach"), "{message}");
     }
-    assert!(only_problem(&with_auth("anyone")).starts_with("1: auth: found `anyone`, wanted a list of methods"));
+    assert!(only_problem(&with_auth("anyone")).starts_with("1: auth: found a text, wanted a list of methods"));
     assert!(only_problem(&with_auth("[]")).starts_with("1: auth: is empty, so nobody could call; write a list"));
 }
 
@@ -72,4 +72,12 @@ fn tokens_are_digests_each_with_its_own_name() {
 fn digits_alone_are_a_digest_too() {
     let digits = "1".repeat(64);
     good(&with_auth(&format!("[ {{ pat: {{ tokens: [ {{ name: 7, sha256: {digits} }} ] }} }} ]")));
+}
+
+#[test]
+fn a_token_in_the_wrong_place_is_not_repeated() {
+    for auth in ["dapi0123", "[ dapi0123 ]", "[ { pat: dapi0123 } ]", "[ { pat: { tokens: [ dapi0123 ] } } ]"] {
+        let message = only_problem(&with_auth(auth));
+        assert!(message.contains("found a text, wanted") && !message.contains("dapi"), "{message}");
+    }
 }

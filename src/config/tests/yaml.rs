@@ -38,11 +38,11 @@ fn wrong_types_say_what_was_found_and_wanted() {
     );
     assert_eq!(
         only_problem("just text\n"),
-        "found `just text`, wanted a mapping with `listen`, `limits`, `timeouts`, `auth`, `backends` and `routes`"
+        "found a text, wanted a mapping with `listen`, `limits`, `timeouts`, `auth`, `backends` and `routes`"
     );
     assert_eq!(
         only_problem(&with_route("{ name: r, split: { app: 1 }, sticky: user }")),
-        "6: routes[0].sticky: found `user`, wanted a list of places such as `[ custom_inputs.thread_id, \
+        "6: routes[0].sticky: found a text, wanted a list of places such as `[ custom_inputs.thread_id, \
          header:x-session-id ]`"
     );
     assert_eq!(
