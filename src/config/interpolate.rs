@@ -70,11 +70,16 @@ mod tests {
     use super::*;
 
     fn fill(written: &str) -> Result<String, String> {
+        // Written once: tests run side by side, and a file that is being written again is empty for a moment.
+        static FOLDER: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
         let env = |name: &str| (name == "HOST").then(|| "example.com".to_owned());
-        let folder = std::env::temp_dir().join(format!("cutover-interpolate-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("token"), "s3cret\r\n").unwrap();
-        Source { folder: &folder, env: &env }.fill(written).map(|filled| filled.to_string())
+        let folder = FOLDER.get_or_init(|| {
+            let folder = std::env::temp_dir().join(format!("cutover-interpolate-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("token"), "s3cret\r\n").unwrap();
+            folder
+        });
+        Source { folder, env: &env }.fill(written).map(|filled| filled.to_string())
     }
 
     #[test]
