@@ -264,3 +264,24 @@ fn reasoning_is_an_item_of_its_own() {
         ["0 reasoning", "0 thinks +hm", "0 thinks +, so", "0 done", "1 message", "1 +a", "1 done", "finished Stop"]
     );
 }
+
+#[test]
+fn a_whole_call_that_is_repeated_while_it_is_held_is_one_call() {
+    let seen = events(hold(&[]), vec![call("c1", "f", "{}"), call("c1", "f", "{}"), Fragment::Done]);
+    assert_eq!(seen, ["0 Client call c1 f", "0 +{}", "0 done", "finished ToolCalls"]);
+}
+
+#[test]
+fn in_every_message_text_and_citations_stand_before_the_refusal() {
+    let refusal = |delta: &'static str| Fragment::Refusal { item: Some("m".into()), delta: delta.into() };
+    let seen = events(hold(&[]), vec![text("m", "a"), refusal("no"), text("m", "b"), Fragment::Done]);
+    assert_eq!(seen, ["0 message", "0 +a", "0 refuses +no", "0 done", "1 message", "1 +b", "1 done", "finished Stop"]);
+    let whole = Fragment::Message {
+        item: None,
+        text: "a".into(),
+        refusal: Some("no".into()),
+        annotations: vec![Json::Owned(crate::ir::json(&1))],
+    };
+    let seen = events(hold(&[]), vec![whole, Fragment::Done]);
+    assert_eq!(seen, ["0 message", "0 +a", "0 cites 1", "0 refuses +no", "0 done", "finished Stop"]);
+}
