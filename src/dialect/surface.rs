@@ -16,7 +16,7 @@ pub enum Surface {
 
 /// OpenAI's error object.
 #[derive(Serialize)]
-pub struct OpenAiError<'a> {
+pub(super) struct OpenAiError<'a> {
     /// What went wrong, for people.
     pub message: &'a str,
     /// Its class.
@@ -30,7 +30,7 @@ pub struct OpenAiError<'a> {
 impl<'a> OpenAiError<'a> {
     /// The object of an error.
     #[must_use]
-    pub fn of(error: &'a Error) -> Self {
+    pub(super) fn of(error: &'a Error) -> Self {
         let facts = error.facts();
         Self { message: error.message(), r#type: facts.r#type, param: error.field(), code: facts.code }
     }

@@ -118,11 +118,12 @@ impl Assembler {
         }
     }
 
-    /// The answer ends: every call that is still held is for the client.
+    /// The answer ends: every call that is still held is for the client. If it was cut off, the last one may be in pieces.
     pub(super) fn flush_calls(&mut self, cut: bool, emit: &mut dyn Emit) {
         for place in 0..self.pending.len() {
+            let last = place + 1 == self.pending.len();
             if let Some(call) = self.pending.get_mut(place) {
-                call.whole |= !cut || call.index.is_none();
+                call.whole |= !(cut && last);
             }
             self.advance(place, true, emit);
         }

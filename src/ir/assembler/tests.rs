@@ -221,17 +221,23 @@ fn text_around_calls_keeps_its_place() {
 
 #[test]
 fn a_length_cut_leaves_the_last_item_incomplete_and_is_no_tool_call() {
-    let seen = events(
-        hold(&["f"]),
-        vec![
-            begin(0, "c", "f"),
-            arguments(0, "{\"a"),
-            Fragment::Finish(Finish::Length),
-            Fragment::Usage(Usage::default()),
-            Fragment::Done,
-        ],
-    );
-    assert_eq!(seen, ["0 Client call c f", "0 +{\"a", "0 cut", "finished Length"]);
+    for calls in [hold(&["f"]), hold(&[]), Calls::default()] {
+        let seen = events(
+            calls,
+            vec![
+                begin(0, "b", "f"),
+                arguments(0, "{}"),
+                begin(1, "c", "f"),
+                arguments(1, "{\"a"),
+                Fragment::Finish(Finish::Length),
+                Fragment::Usage(Usage::default()),
+                Fragment::Done,
+            ],
+        );
+        let expected =
+            ["0 Client call b f", "0 +{}", "0 done", "1 Client call c f", "1 +{\"a", "1 cut", "finished Length"];
+        assert_eq!(seen, expected);
+    }
 }
 
 #[test]
