@@ -218,7 +218,7 @@ impl Serialize for Items<'_> {
 #[serde(untagged)]
 pub(super) enum Item<'a> {
     Known(Known<'a>),
-    Raw(Cow<'a, RawValue>),
+    Opaque(Opaque<'a>),
 }
 
 #[derive(Serialize)]
@@ -300,6 +300,27 @@ impl Serialize for Summary<'_> {
     }
 }
 
+/// An item that we do not understand: as it came, or with an id of ours, because clients refuse items without one.
+pub(super) struct Opaque<'a> {
+    raw: &'a RawValue,
+    id: &'a str,
+}
+
+impl Serialize for Opaque<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Ok(fields) = Body::parse(self.raw.get().as_bytes()) else { return self.raw.serialize(serializer) };
+        if fields.scalar_at("id").is_some() {
+            return self.raw.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", self.id)?;
+        for (key, value) in fields.iter().filter(|(key, _)| **key != "id") {
+            map.serialize_entry(&**key, value)?;
+        }
+        map.end()
+    }
+}
+
 impl<'a> Item<'a> {
     /// The item as it is announced: everything that identifies it, and none of what its deltas will add up to.
     pub(super) fn begun(output: &'a Output, id: &'a str) -> Self {
@@ -331,16 +352,7 @@ impl<'a> Item<'a> {
             Piece::Reasoning { text, encrypted } => {
                 Known::Reasoning { id, summary: Summary(text), encrypted_content: encrypted.as_deref(), status }
             }
-            Piece::Opaque { raw, .. } => return Self::Raw(with_id(raw, id)),
+            Piece::Opaque { raw, .. } => return Self::Opaque(Opaque { raw, id }),
         })
     }
-}
-
-/// The item itself if it has an id; otherwise with ours, because clients refuse items without one.
-fn with_id<'a>(raw: &'a RawValue, id: &str) -> Cow<'a, RawValue> {
-    let named = Body::parse(raw.get().as_bytes()).is_ok_and(|fields| fields.scalar_at("id").is_some());
-    let inner = raw.get().strip_prefix('{').filter(|_| !named).map(str::trim_start);
-    let Some(inner) = inner else { return Cow::Borrowed(raw) };
-    let comma = if inner.starts_with('}') { "" } else { "," };
-    RawValue::from_string(format!("{{\"id\":\"{id}\"{comma}{inner}")).map_or(Cow::Borrowed(raw), Cow::Owned)
 }
