@@ -83,10 +83,20 @@ pub(super) fn in_band(value: &RawValue) -> Option<Error> {
     if shape.error.is_none() && shape.error_code.is_none() {
         return None;
     }
-    let inner = shape.error.and_then(|error| serde_json::from_str::<Inner<'_>>(error.get()).ok()).unwrap_or_default();
-    let code = inner.code.or(inner.error_code).or(shape.error_code).and_then(text).unwrap_or_default();
+    if let Some(error) = shape.error {
+        return Some(of(error));
+    }
+    let code = shape.error_code.and_then(text).unwrap_or_default();
     let (message, _) = said(&shape).unwrap_or_default();
     Some(failed_as(&code, &message))
+}
+
+/// The error that the value of a key `error` means: a string, or an object with a message and a code.
+#[must_use]
+pub(super) fn of(error: &RawValue) -> Error {
+    let inner = serde_json::from_str::<Inner<'_>>(error.get()).unwrap_or_default();
+    let code = inner.code.or(inner.error_code).and_then(text).unwrap_or_default();
+    failed_as(&code, &text(error).or(inner.message).unwrap_or_default())
 }
 
 /// The agent failed inside an answer that had begun well.

@@ -18,13 +18,13 @@ pub enum Surface {
 #[derive(Serialize)]
 pub(super) struct OpenAiError<'a> {
     /// What went wrong, for people.
-    pub message: &'a str,
+    pub(super) message: &'a str,
     /// Its class.
-    pub r#type: &'static str,
+    pub(super) r#type: &'static str,
     /// The field at fault.
-    pub param: Option<&'a str>,
+    pub(super) param: Option<&'a str>,
     /// What went wrong, for programs; never null (one SDK refuses that).
-    pub code: &'static str,
+    pub(super) code: &'static str,
 }
 
 impl<'a> OpenAiError<'a> {

@@ -158,7 +158,7 @@ impl Param<'_> {
 }
 
 impl Field {
-    /// Every field, for tests that a table is complete.
+    /// Every field; each dialect's table says what it does with it.
     pub const ALL: &'static [Self] = &[
         Self::AudioInput,
         Self::AudioOutput,

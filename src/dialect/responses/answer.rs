@@ -226,12 +226,12 @@ impl<'a> Resource<'a> {
     pub(super) fn failure(&self) -> Option<Error> {
         let status = self.status();
         if let Some(error) = self.error {
-            return Some(failure(error));
+            return Some(backend_error::of(error));
         }
         match &*status {
             "failed" => Some(backend_error::failed("")),
             "cancelled" => Some(backend_error::failed("the agent's answer was cancelled")),
-            _ => self.databricks_output.and_then(backend_error::in_band),
+            _ => self.databricks_output.and_then(databricks_failure),
         }
     }
 
@@ -253,28 +253,16 @@ impl<'a> Resource<'a> {
     }
 }
 
-/// The value of `error`: a string, or an object with a message and a code.
-pub(super) fn failure(error: &RawValue) -> Error {
+/// The error that Model Serving hides in `databricks_output`.
+pub(super) fn databricks_failure(output: &RawValue) -> Option<Error> {
     #[derive(Deserialize)]
     struct Fields<'a> {
         #[serde(borrow)]
-        code: Option<&'a RawValue>,
-        #[serde(borrow)]
-        error_code: Option<&'a RawValue>,
-        #[serde(borrow)]
-        message: Option<&'a RawValue>,
+        error: Option<&'a RawValue>,
     }
 
-    if let Some(message) = value::string(error) {
-        return backend_error::failed(&message);
-    }
-    match serde_json::from_str::<Fields<'_>>(error.get()) {
-        Ok(fields) => backend_error::failed_as(
-            &value::string_or_empty(fields.code.or(fields.error_code)),
-            &value::string_or_empty(fields.message),
-        ),
-        Err(_) => backend_error::failed(""),
-    }
+    let fields: Fields<'_> = serde_json::from_str(output.get()).ok()?;
+    fields.error.map(backend_error::of)
 }
 
 /// What agents and endpoints add to any frame and to any answer.

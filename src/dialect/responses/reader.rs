@@ -152,13 +152,13 @@ impl Stream {
         let failure = match &*kind {
             "error" => Some(failure_of(event)),
             "" if frame.event == b"error" || event.error_code.is_some() => Some(failure_of(event)),
-            _ => event.error.map(answer::failure),
+            _ => event.error.map(backend_error::of),
         };
         if let Some(error) = failure {
             return self.fail(error, out);
         }
         self.dispatch(&kind, event, frame, out);
-        if let Some(error) = event.databricks_output.and_then(backend_error::in_band) {
+        if let Some(error) = event.databricks_output.and_then(answer::databricks_failure) {
             self.fail(error, out);
         }
     }
@@ -335,7 +335,7 @@ impl Stream {
 /// The error of a frame that is one, nested or flat.
 fn failure_of(event: &Event<'_>) -> Error {
     match event.error {
-        Some(error) => answer::failure(error),
+        Some(error) => backend_error::of(error),
         None => backend_error::failed_as(
             &value::string_or_empty(event.code.or(event.error_code)),
             &value::string_or_empty(event.message),
