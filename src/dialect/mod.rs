@@ -75,6 +75,12 @@ pub trait Dialect: Send + Sync + 'static {
     fn writer(&self, ask: &Ask) -> Box<dyn Writer>;
 }
 
+impl std::fmt::Debug for dyn Dialect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// Reads a backend's stream, frame by frame.
 pub trait Reader: Send {
     /// Takes in one frame. Unknown frames are swallowed.

@@ -1,9 +1,9 @@
-"""What every test agent says, as neutral steps keyed on the last user text; each agent only dresses them in its dialect."""
+"""What every test agent says, as neutral steps keyed on the last user text; each agent dresses them in its dialect."""
 
 import hashlib
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Iterator
+from typing import Any
 
 PARIS = '{"city": "Paris"}'
 ROME = '{"city": "Rome"}'
@@ -147,7 +147,3 @@ def turn_of_items(items: list[dict[str, Any]], custom_inputs: dict[str, Any] | N
             text = plain_text(item["content"])
         roles.append(item["role"] if kind == "message" else names.get(kind, kind))
     return Turn(text, roles, custom_inputs)
-
-
-def as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,105 @@
+//! The composition root: builds every part once from a config, starts them, and stops them in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::Admin;
+use crate::config::{ClientLimits, Config};
+use crate::gateway::{Gateway, Observer, Snapshot};
+use crate::server::Server;
+use crate::telemetry::Metrics;
+
+/// A gateway with its ports bound, ready to run.
+pub struct App {
+    gateway: Arc<Gateway>,
+    admin: Arc<Admin>,
+    metrics: Arc<Metrics>,
+    clients_port: Server,
+    admin_port: Server,
+}
+
+impl App {
+    /// Builds everything and binds the ports; nothing is served yet. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// When a port cannot be had or a backend's TLS cannot be set up; the text names which.
+    pub fn build(config: &Config, observer: Observer) -> anyhow::Result<Self> {
+        let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
+        let snapshot = Snapshot::new(config, &metrics).context("cannot set up TLS to the backends")?;
+        let bind = |address: SocketAddr, limits: &ClientLimits| {
+            Server::bind(address, *limits, config.timeouts, metrics.connections.clone())
+                .map_err(|error| anyhow::anyhow!("cannot listen on {address}: {}", reason(&error)))
+        };
+        // Operators get in although clients take every place.
+        let for_operators = ClientLimits { connections: 256, ..config.limits };
+        let clients_port = bind(config.listen.clients, &config.limits)?;
+        let admin_port = bind(config.listen.admin, &for_operators)?;
+        let admin = Arc::new(Admin::new(Arc::clone(&metrics)));
+        let gateway = Arc::new(Gateway::new(snapshot, Arc::clone(&metrics), observer));
+        Ok(Self { gateway, admin, metrics, clients_port, admin_port })
+    }
+
+    /// The addresses of clients and operators, as bound.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.clients_port.address()?, self.admin_port.address()?))
+    }
+
+    /// What a config is replaced through while the app runs.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        Reloader { gateway: Arc::clone(&self.gateway), metrics: Arc::clone(&self.metrics) }
+    }
+
+    /// Serves until `stop`; then readiness turns false, nothing new is accepted, and what is in flight has the drain
+    /// window to finish. Returns how many connections had to be cut.
+    pub async fn run(self, stop: CancellationToken) -> usize {
+        let stop_admin = CancellationToken::new();
+        let operators = tokio::spawn(self.admin_port.serve(Arc::clone(&self.admin), stop_admin.clone()));
+        self.admin.set_ready(true);
+        let admin = Arc::clone(&self.admin);
+        let not_ready = stop.clone();
+        let readiness = tokio::spawn(async move {
+            not_ready.cancelled().await;
+            admin.set_ready(false);
+        });
+        let cut = self.clients_port.serve(self.gateway, stop).await;
+        stop_admin.cancel();
+        // Both end on their own now; a panic in one of them has been reported by the runtime.
+        let _ = tokio::join!(operators, readiness);
+        cut
+    }
+}
+
+/// Replaces the config of a running app.
+pub struct Reloader {
+    gateway: Arc<Gateway>,
+    metrics: Arc<Metrics>,
+}
+
+impl Reloader {
+    /// New requests are served by `config` from now on; those in flight finish on theirs. Addresses do not change.
+    ///
+    /// # Errors
+    /// When a backend's TLS cannot be set up; then nothing has changed.
+    pub fn replace(&self, config: &Config) -> io::Result<()> {
+        self.gateway.replace(Snapshot::new(config, &self.metrics)?);
+        Ok(())
+    }
+}
+
+/// A port's error in words that say what to do.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "the port is in use".to_owned(),
+        io::ErrorKind::PermissionDenied => "not permitted; ports below 1024 need a privilege".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,222 @@
+//! `backends`: the places that answer, and how each is called.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::Uri;
+
+use super::auth::{Auth, Method};
+use super::node::Node;
+use super::route::Route;
+use super::secret::Secret;
+use crate::dialect::{self, Dialect};
+
+/// What to write under `backends`.
+pub(super) const CHOICES: &str = "a mapping from names to backends such as `app: { url: ..., dialect: responses }`";
+
+const URL: &str = "a URL such as `https://host/path`";
+
+const CREDENTIALS: &str = "`none`, `caller` or `{ token: \"${env:NAME}\" }`";
+
+const TOKEN: &str = "a token, best as \"${env:NAME}\" or \"${file:PATH}\"";
+
+/// The dialects whose streams may be passed as they are.
+const VERBATIM: [&str; 2] = ["responses", "chat_completions"];
+
+/// The hosts of Databricks Apps, which take OAuth tokens only.
+const APPS: &str = ".databricksapps.com";
+
+/// One place that answers.
+#[derive(Clone, Debug)]
+pub struct Backend {
+    /// Its name in splits, headers, logs and metrics.
+    pub name: String,
+    /// What is POSTed to: http or https, with a host and without a user.
+    pub url: Uri,
+    /// What it speaks.
+    pub dialect: &'static dyn Dialect,
+    /// Its streams are whole and legal, so that like to like passes untouched.
+    pub verbatim: bool,
+    /// What is presented to it.
+    pub credential: Credential,
+    /// The model name it wants to see; the client's own if none.
+    pub model: Option<String>,
+    /// How long it may take.
+    pub timeouts: BackendTimeouts,
+}
+
+/// What is presented to a backend.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    /// Nothing.
+    None,
+    /// The token that the caller presented to us.
+    Caller,
+    /// This token.
+    Token(Secret),
+}
+
+/// How long a backend may take; none of these is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackendTimeouts {
+    /// To accept a connection, TLS included.
+    pub connect: Duration,
+    /// From the request to the first byte of the answer.
+    pub first_byte: Duration,
+    /// Between two pieces of an answer.
+    pub idle: Duration,
+    /// For the whole answer.
+    pub total: Duration,
+}
+
+impl Default for BackendTimeouts {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connect: seconds(2), first_byte: seconds(300), idle: seconds(300), total: seconds(600) }
+    }
+}
+
+/// A backend of the file, whole or not: its name is known to routes even if something in it is wrong.
+pub(super) struct Declared<'a> {
+    pub(super) name: String,
+    pub(super) backend: Option<Backend>,
+    node: Node<'a>,
+}
+
+/// Reads all backends; `auth` is none if it could not be read itself.
+pub(super) fn read_all<'a>(node: &Node<'a>, auth: Option<&Auth>) -> Option<Vec<Declared<'a>>> {
+    let entries = node.entries(CHOICES)?;
+    let declare = |(name, node): (String, Node<'a>)| {
+        let backend = Backend::read(name.clone(), &node, auth);
+        Declared { name, backend, node }
+    };
+    Some(entries.into_iter().map(declare).collect())
+}
+
+/// Warns of backends that no route names.
+pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
+    for (place, unused) in declared.iter().enumerate() {
+        if !routes.iter().flat_map(|route| &route.split).any(|share| share.backend == place) {
+            unused.node.warn("no route uses this backend");
+        }
+    }
+}
+
+impl Backend {
+    fn read(name: String, node: &Node<'_>, auth: Option<&Auth>) -> Option<Self> {
+        let fields = node.fields(&["url", "dialect", "verbatim", "credential", "model", "timeouts"])?;
+        let url = fields.required("url", URL).and_then(url);
+        let names: Vec<_> = dialect::ALL.iter().map(|dialect| (dialect.name(), *dialect)).collect();
+        let written: Vec<_> = names.iter().map(|(name, _)| *name).collect();
+        let dialect_node = fields.required("dialect", &format!("one of {}", written.join(", ")));
+        let dialect = dialect_node.and_then(|node| node.word("dialect", &names));
+        let verbatim = fields.or("verbatim", false, |node| verbatim(node, dialect));
+        let credential = fields.or("credential", Credential::Caller, credential);
+        let model = fields.or("model", None, |node| Some(Some(node.text("the name of a model")?.value.to_string())));
+        let timeouts = fields.or("timeouts", BackendTimeouts::default(), BackendTimeouts::read);
+        if let (Some(url), Some(credential)) = (&url, &credential) {
+            warn_of_credential(fields.optional("credential").unwrap_or(node), url, credential, auth);
+        }
+        Some(Self {
+            name,
+            url: url?,
+            dialect: dialect?,
+            verbatim: verbatim?,
+            credential: credential?,
+            model: model?,
+            timeouts: timeouts?,
+        })
+    }
+}
+
+impl BackendTimeouts {
+    fn read(node: &Node<'_>) -> Option<Self> {
+        let fields = node.fields(&["connect", "first_byte", "idle", "total"])?;
+        let default = Self::default();
+        let connect = fields.or("connect", default.connect, Node::deadline);
+        let first_byte = fields.or("first_byte", default.first_byte, Node::deadline);
+        let idle = fields.or("idle", default.idle, Node::deadline);
+        let total = fields.or("total", default.total, Node::deadline);
+        Some(Self { connect: connect?, first_byte: first_byte?, idle: idle?, total: total? })
+    }
+}
+
+/// No message repeats the URL: it may hold a password in the place where one was refused.
+fn url(node: &Node<'_>) -> Option<Uri> {
+    let text = node.text(URL)?;
+    if text.value.contains('#') {
+        return node.problem("has a fragment (`#...`), which is never sent; remove it");
+    }
+    let Ok(uri) = text.value.parse::<Uri>() else { return node.problem(format!("is not a URL; write {URL}")) };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return node.problem(format!("does not begin with `http://` or `https://`; write {URL}"));
+    }
+    let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
+        return node.problem(format!("has no host; write {URL}"));
+    };
+    if authority.as_str().contains('@') {
+        return node.problem("has a user in it; remove what stands before `@` and write a `credential`");
+    }
+    if authority.as_str() != authority.host() && authority.port_u16().is_none_or(|port| port == 0) {
+        return node.problem("has a port that is not a number from 1 to 65535");
+    }
+    if uri.path() == "/" {
+        node.warn("has no path, so requests are POSTed to `/`; write the full URL of the endpoint");
+    }
+    Some(uri)
+}
+
+fn verbatim(node: &Node<'_>, dialect: Option<&'static dyn Dialect>) -> Option<bool> {
+    let verbatim = node.flag()?;
+    match dialect {
+        Some(dialect) if verbatim && !VERBATIM.contains(&dialect.name()) => node.problem(format!(
+            "only a backend that speaks {} can be verbatim; this one speaks {}, so remove it",
+            VERBATIM.join(" or "),
+            dialect.name()
+        )),
+        _ => Some(verbatim),
+    }
+}
+
+fn credential(node: &Node<'_>) -> Option<Credential> {
+    if node.is_map() {
+        return token(node.fields(&["token"])?.choice("token", TOKEN)?);
+    }
+    match node.text(CREDENTIALS)?.value.as_str() {
+        "none" => Some(Credential::None),
+        "caller" => Some(Credential::Caller),
+        // What stands here is not repeated: it may be the token itself.
+        _ => node.problem(format!("is not a kind of credential; write {CREDENTIALS}")),
+    }
+}
+
+fn token(node: &Node<'_>) -> Option<Credential> {
+    let text = node.text(TOKEN)?;
+    if !text.value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return node
+            .problem("has a space or another character that no token has; write the token alone, without `Bearer`");
+    }
+    if text.literal {
+        node.warn("the token stands in the file for anyone to read; write \"${env:NAME}\" or \"${file:PATH}\"");
+    }
+    Some(Credential::Token(Secret::new(text.value)))
+}
+
+fn warn_of_credential(node: &Node<'_>, url: &Uri, credential: &Credential, auth: Option<&Auth>) {
+    let host = url.host().unwrap_or_default();
+    let only_pats = |auth: &Auth| match auth {
+        Auth::Anonymous => false,
+        Auth::Methods(methods) => methods.iter().all(|method| matches!(method, Method::Pat(_))),
+    };
+    if matches!(credential, Credential::Caller) && host.ends_with(APPS) && auth.is_some_and(only_pats) {
+        node.warn("callers come with PATs and Databricks Apps take OAuth tokens only; write `{ token: ... }`");
+    }
+    if !matches!(credential, Credential::None) && url.scheme_str() == Some("http") && !is_local(host) {
+        node.warn("the credential goes over the network in clear text; write an `https` URL");
+    }
+}
+
+fn is_local(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    address.map_or(host == "localhost", |address| address.to_canonical().is_loopback())
+}

@@ -1,0 +1,30 @@
+//! What the file's contract knows and this version does not do: refused by name, so that nothing is silently ignored.
+
+/// Where it would stand; `*` is any name or place. When one of these is built, its line goes.
+const LATER: &[&str] = &[
+    "auth.*.oauth",
+    "auth.*.pat.cache",
+    "auth.*.pat.verify",
+    "backends.*.credential.caller_or",
+    "backends.*.credential.client_credentials",
+    "backends.*.credential.exchange",
+    "backends.*.dialect.durable",
+    "backends.*.limits",
+    "listen.admin.tls",
+    "listen.clients.tls",
+    "routes.*.fallback",
+    "routes.*.match.body",
+    "routes.*.match.caller",
+    "routes.*.match.header",
+    "routes.*.rollout",
+    "routes.*.shadow",
+    "routes.*.sticky.*.fingerprint",
+    "store",
+    "workspace",
+];
+
+/// The answer for a key or a word at this place, if it belongs to a later version.
+pub(super) fn refusal(shape: &str, word: &str) -> Option<String> {
+    let place = if shape.is_empty() { word.to_owned() } else { format!("{shape}.{word}") };
+    LATER.contains(&place.as_str()).then(|| format!("`{word}` is not supported by this version yet; remove it"))
+}

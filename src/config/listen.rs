@@ -1,0 +1,137 @@
+//! `listen`, `limits` and `timeouts`: where clients find us, what they may send and how long we wait for them.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::node::Node;
+
+/// Smallest room for a request's head: hyper accepts no smaller buffer.
+const LEAST_HEAD: usize = 8 << 10;
+
+/// Most connections that can be asked for.
+const MOST_CONNECTIONS: usize = 1_000_000;
+
+const ADDRESS: &str = "an address with a port such as `127.0.0.1:8080`";
+
+/// Where we listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// For clients; 127.0.0.1:8080 unless said otherwise.
+    pub clients: SocketAddr,
+    /// For health, metrics and the admin API; 127.0.0.1:9090 unless said otherwise.
+    pub admin: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self { clients: loopback(8080), admin: loopback(9090) }
+    }
+}
+
+impl Listen {
+    pub(super) fn read(node: &Node<'_>) -> Option<Self> {
+        let fields = node.fields(&["clients", "admin"])?;
+        let default = Self::default();
+        let clients = fields.or("clients", default.clients, address);
+        let admin = fields.or("admin", default.admin, address);
+        let listen = Self { clients: clients?, admin: admin? };
+        if listen.collides() { node.problem("`clients` and `admin` are the same address") } else { Some(listen) }
+    }
+
+    fn collides(&self) -> bool {
+        let (clients, admin) = (self.clients, self.admin);
+        let same_host = clients.ip() == admin.ip() || clients.ip().is_unspecified() || admin.ip().is_unspecified();
+        // Port 0 is any free port.
+        clients.port() == admin.port() && clients.port() != 0 && same_host
+    }
+}
+
+/// `address` alone, or `{ address: ... }`, where later settings of the listener will stand.
+fn address(node: &Node<'_>) -> Option<SocketAddr> {
+    if node.is_map() { socket(node.fields(&["address"])?.required("address", ADDRESS)?) } else { socket(node) }
+}
+
+fn socket(node: &Node<'_>) -> Option<SocketAddr> {
+    node.parsed(ADDRESS, |text| match text.strip_prefix("localhost:") {
+        Some(port) => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?))),
+        None => text.parse().ok(),
+    })
+}
+
+/// How much clients may send and hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientLimits {
+    /// Most bytes of a request's line and headers.
+    pub head: usize,
+    /// Most bytes of a request's body.
+    pub body: usize,
+    /// Most connections at a time.
+    pub connections: usize,
+    /// Most bytes of one answer's content that are held for whoever needs it whole.
+    pub answer: usize,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self { head: 64 << 10, body: 16 << 20, connections: 10_000, answer: 16 << 20 }
+    }
+}
+
+impl ClientLimits {
+    pub(super) fn read(node: &Node<'_>) -> Option<Self> {
+        let fields = node.fields(&["head", "body", "connections", "answer"])?;
+        let default = Self::default();
+        let head = fields.or("head", default.head, head);
+        let body = fields.or("body", default.body, Node::size);
+        let connections = fields.or("connections", default.connections, connections);
+        let answer = fields.or("answer", default.answer, Node::size);
+        Some(Self { head: head?, body: body?, connections: connections?, answer: answer? })
+    }
+}
+
+fn head(node: &Node<'_>) -> Option<usize> {
+    let size = node.size()?;
+    if size < LEAST_HEAD { node.problem("is too small for real requests; write at least `8KiB`") } else { Some(size) }
+}
+
+fn connections(node: &Node<'_>) -> Option<usize> {
+    let wanted = format!("a number of connections from 1 to {MOST_CONNECTIONS}");
+    node.parsed(&wanted, |text| text.parse().ok().filter(|count| (1..=MOST_CONNECTIONS).contains(count)))
+}
+
+/// How long we wait for clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientTimeouts {
+    /// For the whole head of a request.
+    pub head: Duration,
+    /// For the whole body of a request.
+    pub body: Duration,
+    /// For the next request on a connection that is kept.
+    pub idle: Duration,
+    /// For a client that does not read what we send.
+    pub send: Duration,
+    /// For requests in flight when we are told to stop.
+    pub drain: Duration,
+}
+
+impl Default for ClientTimeouts {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { head: seconds(10), body: seconds(30), idle: seconds(60), send: seconds(60), drain: seconds(120) }
+    }
+}
+
+impl ClientTimeouts {
+    pub(super) fn read(node: &Node<'_>) -> Option<Self> {
+        let fields = node.fields(&["head", "body", "idle", "send", "drain"])?;
+        let default = Self::default();
+        let head = fields.or("head", default.head, Node::deadline);
+        let body = fields.or("body", default.body, Node::deadline);
+        let idle = fields.or("idle", default.idle, Node::deadline);
+        let send = fields.or("send", default.send, Node::deadline);
+        // A drain of zero is a choice: stop at once.
+        let drain = fields.or("drain", default.drain, Node::duration);
+        Some(Self { head: head?, body: body?, idle: idle?, send: send?, drain: drain? })
+    }
+}

@@ -1,0 +1,136 @@
+//! The config file: one YAML file, read in one pass that finds every problem at once, each with its line and path.
+//!
+//! `tree` turns text into nodes that know their line; `node` reads nodes and notes problems; each section of the
+//! file has its own file here, with the resolved types and how they are read. Nobody else sees the file as written.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+mod auth;
+mod backend;
+mod interpolate;
+mod later;
+mod listen;
+mod nearest;
+mod node;
+mod pattern;
+mod plan;
+mod problem;
+mod route;
+mod secret;
+mod split;
+mod tree;
+mod units;
+
+pub use auth::{Auth, Method, PatToken};
+pub use backend::{Backend, BackendTimeouts, Credential};
+pub use listen::{ClientLimits, ClientTimeouts, Listen};
+pub use pattern::Pattern;
+pub use problem::{Problem, Problems};
+pub use route::{AnswerShape, Route, Rule, Share};
+pub use secret::Secret;
+
+use interpolate::Source;
+use node::{Node, Pass};
+
+/// Largest config that is read, in bytes.
+const LARGEST: usize = 1 << 20;
+
+/// Everything the file says, resolved: defaults filled in, secrets fetched, names turned into places in lists.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where we listen.
+    pub listen: Listen,
+    /// How much clients may send and hold.
+    pub limits: ClientLimits,
+    /// How long we wait for clients.
+    pub timeouts: ClientTimeouts,
+    /// Who may call.
+    pub auth: Auth,
+    /// The places that answer, in the order of the file.
+    pub backends: Vec<Backend>,
+    /// The routes; the first that matches wins.
+    pub routes: Vec<Route>,
+    /// What is allowed and probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+impl Config {
+    /// Reads and resolves a file; `${env:...}` is the environment of the process.
+    ///
+    /// # Errors
+    /// Every problem of the file at once.
+    pub fn load(path: &Path) -> Result<Self, Problems> {
+        // The folder of a bare file name is the empty path, and joining to it changes nothing.
+        let folder = path.parent().unwrap_or(Path::new(""));
+        read_text(path)
+            .and_then(|text| Self::parse(&text, folder, &|name| std::env::var(name).ok()))
+            .map_err(|problems| problems.named(&path.display().to_string()))
+    }
+
+    /// Resolves a text; files are looked for in `base_dir`, variables with `env`.
+    ///
+    /// # Errors
+    /// Every problem of the text at once.
+    pub fn parse(text: &str, base_dir: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Problems> {
+        if text.len() > LARGEST {
+            return Err(Problems::of_file(too_large()));
+        }
+        let tree = tree::read(text).map_err(|error| {
+            Problems::new(vec![Problem { line: Some(error.line), path: String::new(), message: error.message }])
+        })?;
+        let pass = Pass::new(Source { folder: base_dir, env });
+        let config = read(&Node::root(&pass, &tree));
+        match (config, pass.end()) {
+            (Some(config), (problems, warnings)) if problems.is_empty() => Ok(Self { warnings, ..config }),
+            (_, (problems, _)) => Err(Problems::new(problems)),
+        }
+    }
+}
+
+fn too_large() -> String {
+    format!("is over {} MiB; a config is text that people write", LARGEST >> 20)
+}
+
+fn read_text(path: &Path) -> Result<String, Problems> {
+    let mut bytes = Vec::new();
+    // One byte over the limit is enough to know, whatever the path leads to.
+    File::open(path)
+        .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| Problems::of_file(format!("cannot be read: {error}")))?;
+    if bytes.len() > LARGEST {
+        return Err(Problems::of_file(too_large()));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let line =
+            1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|byte| **byte == b'\n').count();
+        Problems::new(vec![Problem { line: Some(line), path: String::new(), message: "is not UTF-8 text".into() }])
+    })
+}
+
+/// Reads every section, whatever is wrong in the others; none if any could not be read.
+fn read(root: &Node<'_>) -> Option<Config> {
+    let fields = root.fields(&["listen", "limits", "timeouts", "auth", "backends", "routes"])?;
+    let listen = fields.or("listen", Listen::default(), Listen::read);
+    let limits = fields.or("limits", ClientLimits::default(), ClientLimits::read);
+    let timeouts = fields.or("timeouts", ClientTimeouts::default(), ClientTimeouts::read);
+    let auth = fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, listen.as_ref()));
+    let declared =
+        fields.required("backends", backend::CHOICES).and_then(|node| backend::read_all(node, auth.as_ref()));
+    let routes = fields.required("routes", route::CHOICES).and_then(|node| route::read_all(node, declared.as_deref()));
+    let (declared, routes) = (declared?, routes?);
+    backend::warn_of_unused(&declared, &routes);
+    Some(Config {
+        listen: listen?,
+        limits: limits?,
+        timeouts: timeouts?,
+        auth: auth?,
+        backends: declared.into_iter().map(|declared| declared.backend).collect::<Option<_>>()?,
+        routes,
+        warnings: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,244 @@
+//! The effective plan: what a config comes to once defaults are filled in, for a person to read before it goes live.
+
+use super::units::{spell, spell_size};
+use super::{AnswerShape, Auth, Backend, Config, Credential, Method, Route, Share};
+
+/// Width of the first column: the longest label and a gap.
+const LABEL: usize = 12;
+
+impl Config {
+    /// The plan as aligned text. It holds no secret: tokens are named, and queries of URLs are left out.
+    #[must_use]
+    pub fn plan(&self) -> String {
+        let mut page = Page::default();
+        self.listeners(&mut page);
+        page.heading("callers");
+        callers(&self.auth, &mut page);
+        page.heading("backends");
+        for backend in &self.backends {
+            backend_plan(backend, &mut page);
+        }
+        page.heading("routes, of which the first that matches wins");
+        for (place, route) in self.routes.iter().enumerate() {
+            page.line(format!("  {}. {}", place + 1, route.name));
+            self.route_plan(route, &mut page);
+        }
+        page.text
+    }
+
+    fn listeners(&self, page: &mut Page) {
+        let (limits, timeouts) = (&self.limits, &self.timeouts);
+        page.heading("listeners");
+        page.row("clients", self.listen.clients);
+        page.row("admin", self.listen.admin);
+        page.row(
+            "limits",
+            format!(
+                "head {}, body {}, answer {}, {} connections",
+                spell_size(limits.head),
+                spell_size(limits.body),
+                spell_size(limits.answer),
+                limits.connections
+            ),
+        );
+        page.row(
+            "timeouts",
+            format!(
+                "head {}, body {}, idle {}, send {}, drain {}",
+                spell(timeouts.head),
+                spell(timeouts.body),
+                spell(timeouts.idle),
+                spell(timeouts.send),
+                spell(timeouts.drain)
+            ),
+        );
+    }
+
+    fn route_plan(&self, route: &Route, page: &mut Page) {
+        let named = |name: &str, pattern: &Option<_>| pattern.as_ref().map(|pattern| format!("{name} {pattern}"));
+        let rule = [named("model", &route.rule.model), named("path", &route.rule.path)];
+        let rule = rule.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+        page.row("takes", if rule.is_empty() { "everything" } else { &rule });
+        self.split_plan(&route.split, page);
+        page.row(
+            "sticky by",
+            match route.sticky.as_deref() {
+                None => "any explicit conversation id".to_owned(),
+                Some([]) => "nothing; every request is drawn anew".to_owned(),
+                Some(places) => places.join(", "),
+            },
+        );
+        page.row("answers", answers(route));
+        page.row(
+            "tools",
+            if route.show_server_tools {
+                "the agent's own calls are shown"
+            } else {
+                "the agent's own calls are hidden"
+            },
+        );
+    }
+
+    fn split_plan(&self, split: &[Share], page: &mut Page) {
+        let name = |share: &Share| self.backends.get(share.backend).map_or("?", |backend| backend.name.as_str());
+        let width = split.iter().map(|share| name(share).len()).max().unwrap_or_default();
+        for (place, share) in split.iter().enumerate() {
+            let label = if place == 0 { "split" } else { "" };
+            page.row(label, format!("{:width$}  {:>6} %", name(share), percent(share.basis_points)));
+        }
+    }
+}
+
+fn callers(auth: &Auth, page: &mut Page) {
+    let Auth::Methods(methods) = auth else { return page.row("anonymous", "anyone on this machine") };
+    for method in methods {
+        match method {
+            Method::Pat(tokens) => {
+                let names: Vec<_> = tokens.iter().map(|token| token.name.as_str()).collect();
+                page.row("pat", names.join(", "));
+            }
+        }
+    }
+}
+
+fn backend_plan(backend: &Backend, page: &mut Page) {
+    let verbatim = if backend.verbatim { ", verbatim" } else { "" };
+    let timeouts = &backend.timeouts;
+    let query = if backend.url.query().is_some() { "?..." } else { "" };
+    let authority = backend.url.authority().map(ToString::to_string).unwrap_or_default();
+    let scheme = backend.url.scheme_str().unwrap_or_default();
+    page.line(format!("  {}", backend.name));
+    page.row("url", format!("{scheme}://{authority}{}{query}", backend.url.path()));
+    page.row("dialect", format!("{}{verbatim}", backend.dialect.name()));
+    if let Some(model) = &backend.model {
+        page.row("model", model);
+    }
+    page.row(
+        "credential",
+        match backend.credential {
+            Credential::None => "none",
+            Credential::Caller => "the caller's own",
+            Credential::Token(_) => "a token of ours",
+        },
+    );
+    page.row(
+        "deadlines",
+        format!(
+            "connect {}, first byte {}, idle {}, total {}",
+            spell(timeouts.connect),
+            spell(timeouts.first_byte),
+            spell(timeouts.idle),
+            spell(timeouts.total)
+        ),
+    );
+}
+
+fn answers(route: &Route) -> String {
+    match (route.answer, route.legacy_dialect) {
+        (AnswerShape::Both, Some(legacy)) => format!("OpenAI, with the fields of {} beside it", legacy.name()),
+        (AnswerShape::Legacy, Some(legacy)) => format!("{} alone", legacy.name()),
+        _ => "OpenAI".into(),
+    }
+}
+
+/// Hundredths of a percent as a percentage, without zeros at the end.
+fn percent(basis_points: u32) -> String {
+    let exact = format!("{}.{:02}", basis_points / 100, basis_points % 100);
+    exact.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// Lines of text under headings.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn heading(&mut self, heading: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.line(heading);
+    }
+
+    fn row(&mut self, label: &str, value: impl std::fmt::Display) {
+        self.line(format!("     {label:LABEL$}{value}"));
+    }
+
+    fn line(&mut self, line: impl AsRef<str>) {
+        self.text.push_str(line.as_ref().trim_end());
+        self.text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_is_a_pleasure_to_read() {
+        let text = "
+auth: [ { pat: { tokens: [ { name: ci, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 } ] } } ]
+backends:
+  legacy: { url: https://example.com/serving-endpoints/support/invocations, dialect: chat_agent }
+  app:
+    url: https://app.example.com/responses?key=${env:TOKEN}
+    dialect: responses
+    credential: { token: '${env:TOKEN}' }
+    timeouts: { connect: 500ms, first_byte: 90s }
+routes:
+  - { name: support, match: { model: support-agent }, split: { legacy: 99.5, app: 0.5 }, sticky: [ user ] }
+  - { name: rest, split: { app: 1 }, show_server_tools: true }
+";
+        let config = Config::parse(text, Path::new(""), &|_| Some("s3cret".into())).unwrap();
+        let plan = config.plan();
+        assert_eq!(
+            plan,
+            "\
+listeners
+     clients     127.0.0.1:8080
+     admin       127.0.0.1:9090
+     limits      head 64KiB, body 16MiB, answer 16MiB, 10000 connections
+     timeouts    head 10s, body 30s, idle 1m, send 1m, drain 2m
+
+callers
+     pat         ci
+
+backends
+  legacy
+     url         https://example.com/serving-endpoints/support/invocations
+     dialect     chat_agent
+     credential  the caller's own
+     deadlines   connect 2s, first byte 5m, idle 5m, total 10m
+  app
+     url         https://app.example.com/responses?...
+     dialect     responses
+     credential  a token of ours
+     deadlines   connect 500ms, first byte 90s, idle 5m, total 10m
+
+routes, of which the first that matches wins
+  1. support
+     takes       model support-agent
+     split       legacy    99.5 %
+                 app        0.5 %
+     sticky by   user
+     answers     OpenAI, with the fields of chat_agent beside it
+     tools       the agent's own calls are hidden
+  2. rest
+     takes       everything
+     split       app     100 %
+     sticky by   any explicit conversation id
+     answers     OpenAI
+     tools       the agent's own calls are shown
+"
+        );
+        assert!(!plan.contains("s3cret") && !plan.contains("9f86"));
+    }
+
+    #[test]
+    fn percentages_have_no_needless_digits() {
+        assert_eq!([10_000, 9_500, 50, 1, 0].map(percent), ["100", "95", "0.5", "0.01", "0"]);
+    }
+}

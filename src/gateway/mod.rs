@@ -1,0 +1,109 @@
+//! The life of a request, one named step after another.
+//!
+//! [`Gateway::handle`] reads top to bottom; nothing else decides the order. A request sees one [`Snapshot`] of the
+//! config from its first step to its last, whatever is reloaded meanwhile.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use crate::error::{Error, Kind};
+use crate::ir;
+use crate::route::Peek;
+use crate::telemetry::Metrics;
+
+mod exchange;
+mod receive;
+mod relay;
+mod reply;
+mod snapshot;
+mod transcode;
+mod translate;
+
+pub use exchange::{Exchange, Observer, Summary};
+pub use relay::{Aborted, Body, Relay};
+pub use snapshot::Snapshot;
+pub use transcode::Transcoder;
+
+use receive::Entrance;
+use relay::Answered;
+
+/// What serves clients.
+pub struct Gateway {
+    live: ArcSwap<Snapshot>,
+    metrics: Arc<Metrics>,
+    observer: Observer,
+}
+
+impl Gateway {
+    /// A gateway that serves by `snapshot` and offers finished exchanges to `observer`.
+    #[must_use]
+    pub fn new(snapshot: Snapshot, metrics: Arc<Metrics>, observer: Observer) -> Self {
+        Self { live: ArcSwap::from_pointee(snapshot), metrics, observer }
+    }
+
+    /// What new requests are served by from now on; those in flight keep theirs.
+    pub fn replace(&self, snapshot: Snapshot) {
+        self.live.store(Arc::new(snapshot));
+    }
+
+    /// What requests are served by now.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.live.load_full()
+    }
+
+    /// Serves one request. Dropping the future, or the body it returns, ends the backend's call at once.
+    pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
+        let snapshot = self.live.load_full();
+        let mut exchange = Exchange::begin(&request, Arc::clone(&self.metrics), self.observer.clone());
+        match serve(&snapshot, request, &mut exchange).await {
+            // 8. The finished exchange is offered when it is dropped: here for plain answers, with the body for streams.
+            Ok(answered) => reply::answer(answered, exchange),
+            Err(error) => reply::refuse(&error, exchange),
+        }
+    }
+}
+
+/// Steps 1 to 7.
+async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut Exchange) -> Result<Answered, Error> {
+    let (head, incoming) = request.into_parts();
+    // 1. Receive: the path names the family of clients. The body is left where it is until we know who sends it.
+    let entrance = Entrance::of(&head.method, head.uri.path())?;
+    // 2. Authenticate.
+    exchange.caller = Some(snapshot.auth.authenticate(&head.headers)?);
+    if entrance == Entrance::Models {
+        return Ok(reply::models(&snapshot.routes));
+    }
+    let bytes = receive::body(incoming, &snapshot.limits, &snapshot.timeouts).await?;
+    let outbound = {
+        // 3. Peek: the body's top-level fields, read no further.
+        let body = ir::Body::parse(&bytes)?;
+        let model = entrance.model(&body)?;
+        let peek = Peek { model: model.as_deref(), path: head.uri.path(), headers: &head.headers, body: &body };
+        // 4. Route.
+        let decision = snapshot.routes.pick(peek)?;
+        let Some(backend) = snapshot.backends.get(decision.backend) else {
+            return Err(Error::new(Kind::Internal, "the route names a backend that is not there"));
+        };
+        exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
+        // 5. Translate the request.
+        translate::request(&entrance, &bytes, &body, decision.route, Arc::clone(backend), &head.headers)?
+    };
+    exchange.translated(&outbound);
+    // 6. Call.
+    let reply = outbound.backend.call(outbound.call).await?;
+    exchange.first_byte();
+    // 7. Relay.
+    relay::answer(reply, outbound.plan, &snapshot.limits).await
+}
+
+impl crate::server::Handler for Gateway {
+    type Body = Body;
+
+    async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        Self::handle(&self, request).await
+    }
+}

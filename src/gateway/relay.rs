@@ -1,0 +1,287 @@
+//! Step 7: the backend's answer on its way to the client.
+//!
+//! Four ways lead from {plain, stream} to {plain, stream}; all of them go through the same assembler. A stream is pulled
+//! by the client's own connection: no task, no queue, and a client that stops reading stops the backend.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+
+use super::exchange::Exchange;
+use super::transcode::Transcoder;
+use super::translate::Plan;
+use crate::config::ClientLimits;
+use crate::dialect::{Surface, Writer};
+use crate::error::{Error, Kind};
+use crate::ir::{Answer, Assembler, Event, Fragment};
+use crate::route::mint_seed;
+use crate::upstream::{self, Form, Reply};
+
+mod source;
+
+use source::Source;
+
+/// An answer that is ready to be sent.
+pub(super) enum Answered {
+    /// JSON, whole.
+    Plain(Bytes),
+    /// A stream, whole already: made from a plain answer.
+    Frames(Bytes),
+    /// A stream that is still coming.
+    Stream(Box<Relay>),
+}
+
+/// Takes the backend's answer to the point where the client's can begin.
+pub(super) async fn answer(reply: Reply, plan: Plan, limits: &ClientLimits) -> Result<Answered, Error> {
+    match (reply.form, plan.stream) {
+        (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, &plan, limits)))),
+        (Form::Stream, false) => {
+            let answer = collect(reply, &plan, limits).await?;
+            Ok(Answered::Plain(write(&plan, &answer)))
+        }
+        (Form::Plain, stream) => {
+            let timeouts = &plan.backend.timeouts;
+            let allowed = upstream::Limits { bytes: limits.answer, idle: timeouts.idle, total: timeouts.total };
+            let body = upstream::whole(reply.body, allowed).await?;
+            if plan.verbatim && !stream {
+                return Ok(Answered::Plain(body));
+            }
+            read(&body, &plan, limits)
+        }
+    }
+}
+
+/// A plain answer for a client of either kind.
+fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Error> {
+    let mut assembler = assembler(plan, limits);
+    let mut out = BytesMut::new();
+    let mut writer = plan.stream.then(|| plan.client.writer(&plan.ask));
+    let mut emit = |event: &Event<'_>, answer: &Answer| {
+        if let Some(writer) = &mut writer {
+            writer.event(event, answer, &mut out);
+        }
+    };
+    assembler.start(&mut emit);
+    plan.backend.dialect.read_answer(body, &mut |fragment: Fragment<'_>| assembler.push(fragment, &mut emit));
+    let answer = finished(assembler.into_answer())?;
+    // Nothing has been sent yet, so a failure is an HTTP error even for a client that asked for a stream.
+    Ok(if plan.stream { Answered::Frames(out.freeze()) } else { Answered::Plain(write(plan, &answer)) })
+}
+
+/// A stream for a client that wants the whole at once.
+async fn collect(reply: Reply, plan: &Plan, limits: &ClientLimits) -> Result<Answer, Error> {
+    let timeouts = &plan.backend.timeouts;
+    let mut source = Source::new(reply.body, timeouts.first_byte, timeouts.idle);
+    let mut transcoder = Transcoder::new(plan.backend.dialect.reader(), assembler(plan, limits), None, limits.answer);
+    let reading = async {
+        while !transcoder.ended() {
+            match std::future::poll_fn(|cx| source.poll_next(cx)).await {
+                Some(Ok(bytes)) => transcoder.push(&bytes),
+                Some(Err(error)) => transcoder.fail(error),
+                None => transcoder.end(),
+            }
+        }
+    };
+    if tokio::time::timeout(timeouts.total, reading).await.is_err() {
+        let message = format!("the agent's answer was not complete within {} s", timeouts.total.as_secs_f32());
+        return Err(Error::new(Kind::TotalTimeout, message));
+    }
+    finished(transcoder.into_answer())
+}
+
+fn finished(mut answer: Answer) -> Result<Answer, Error> {
+    match answer.failure.take() {
+        Some(error) => Err(error),
+        None if answer.finish.is_some() => Ok(answer),
+        None => Err(Error::new(Kind::Cut, "the agent's answer has no end")),
+    }
+}
+
+fn write(plan: &Plan, answer: &Answer) -> Bytes {
+    let mut out = Vec::with_capacity(1024);
+    plan.client.write_answer(answer, &plan.ask, &mut out);
+    out.into()
+}
+
+fn assembler(plan: &Plan, limits: &ClientLimits) -> Assembler {
+    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Assembler::new(mint_seed(&plan.backend.name), created, plan.calls.clone(), limits.answer)
+}
+
+/// A stream on its way.
+pub struct Relay {
+    source: Source,
+    transcoder: Transcoder,
+    /// Set when the backend's bytes pass as they are: the transcoder only watches them, and this writes the frame of a
+    /// failure that the backend could not tell of itself.
+    verbatim: Option<Box<dyn Writer>>,
+    /// Clients on `invocations` cannot be told of an error by a frame alone: the connection is broken off as well.
+    abort: bool,
+    state: State,
+}
+
+enum State {
+    Flowing,
+    /// The error frame has been handed over; wait for it to leave before the connection is broken off.
+    Leaving(Pin<Box<tokio::time::Sleep>>),
+    Over,
+}
+
+/// Time for an error frame to leave before the connection is broken off.
+const LEAVE: Duration = Duration::from_millis(20);
+
+/// Bytes that are gathered before they are handed on although more are ready.
+const ENOUGH: usize = 64 * 1024;
+
+/// The stream was broken off on purpose, so that nobody takes it for complete.
+#[derive(Debug)]
+pub struct Aborted;
+
+impl std::fmt::Display for Aborted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the backend's answer was cut short")
+    }
+}
+
+impl std::error::Error for Aborted {}
+
+impl Relay {
+    fn new(reply: Reply, plan: &Plan, limits: &ClientLimits) -> Self {
+        let timeouts = &plan.backend.timeouts;
+        let writer = plan.client.writer(&plan.ask);
+        let (writer, verbatim) = if plan.verbatim { (None, Some(writer)) } else { (Some(writer), None) };
+        let reader = plan.backend.dialect.reader();
+        let mut transcoder = Transcoder::new(reader, assembler(plan, limits), writer, limits.answer);
+        transcoder.start();
+        Self {
+            source: Source::new(reply.body, timeouts.first_byte, timeouts.idle),
+            transcoder,
+            abort: verbatim.is_some() || plan.ask.surface == Surface::Invocations,
+            verbatim,
+            state: State::Flowing,
+        }
+    }
+
+    /// The next bytes for the client: everything that is ready, in whole frames.
+    fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Aborted>>> {
+        loop {
+            match &mut self.state {
+                State::Over if self.transcoder.out().is_empty() => return Poll::Ready(None),
+                State::Over => return Poll::Ready(Some(Ok(self.take()))),
+                State::Leaving(sleep) => {
+                    if !self.transcoder.out().is_empty() {
+                        return Poll::Ready(Some(Ok(self.take())));
+                    }
+                    std::task::ready!(sleep.as_mut().poll(cx));
+                    self.state = State::Over;
+                    return Poll::Ready(Some(Err(Aborted)));
+                }
+                State::Flowing => {
+                    let ready = self.transcoder.out().len();
+                    match self.source.poll_next(cx) {
+                        Poll::Pending if ready == 0 => return Poll::Pending,
+                        Poll::Pending => return Poll::Ready(Some(Ok(self.take()))),
+                        Poll::Ready(news) if self.verbatim.is_some() => self.pass(news),
+                        Poll::Ready(news) => self.translate(news, cx),
+                    }
+                    if self.transcoder.out().len() >= ENOUGH {
+                        return Poll::Ready(Some(Ok(self.take())));
+                    }
+                }
+            }
+        }
+    }
+
+    fn translate(&mut self, news: Option<Result<Bytes, Error>>, cx: &mut Context<'_>) {
+        match news {
+            Some(Ok(bytes)) => self.transcoder.push(&bytes),
+            Some(Err(error)) => self.transcoder.fail(error),
+            None => self.transcoder.end(),
+        }
+        if self.transcoder.ended() {
+            // The end of the backend's body is usually there already; seeing it lets the connection be used again.
+            let _ = self.source.poll_next(cx);
+            self.over(self.transcoder.answer().failure.is_some());
+        }
+    }
+
+    /// Hands on what the backend sends, to its last byte. What the backend says of failures itself is left to it; a
+    /// missing end is not.
+    fn pass(&mut self, news: Option<Result<Bytes, Error>>) {
+        match news {
+            Some(Ok(bytes)) => {
+                self.transcoder.push(&bytes);
+                return self.transcoder.out().extend_from_slice(&bytes);
+            }
+            Some(Err(error)) => self.transcoder.fail(error),
+            None => self.transcoder.end(),
+        }
+        let answer = self.transcoder.answer();
+        let broken = answer
+            .failure
+            .as_ref()
+            .filter(|error| matches!(error.kind(), Kind::Cut | Kind::IdleTimeout | Kind::FirstByteTimeout));
+        let mut frame = BytesMut::new();
+        if let (Some(error), Some(writer)) = (broken, &mut self.verbatim) {
+            writer.event(&Event::Failed(error), answer, &mut frame);
+        }
+        self.transcoder.out().extend_from_slice(&frame);
+        self.over(!frame.is_empty());
+    }
+
+    fn over(&mut self, failed: bool) {
+        self.state = match failed && self.abort {
+            true => State::Leaving(Box::pin(tokio::time::sleep(LEAVE))),
+            false => State::Over,
+        };
+    }
+
+    fn take(&mut self) -> Bytes {
+        self.transcoder.out().split().freeze()
+    }
+}
+
+/// The body of an answer to a client.
+pub enum Body {
+    /// All of it is here.
+    Whole(Option<Bytes>),
+    /// It is still coming; the exchange ends with it.
+    Coming(Box<Relay>, Box<Exchange>),
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Aborted;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Coming(relay, exchange) => {
+                let next = std::task::ready!(relay.poll_bytes(cx));
+                match (&next, &relay.transcoder.answer().failure) {
+                    (_, Some(error)) => exchange.failed(error),
+                    (None, None) => exchange.complete(),
+                    _ => {}
+                }
+                if let Some(Ok(bytes)) = &next {
+                    exchange.sent(bytes.len());
+                }
+                Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Coming(..) => SizeHint::default(),
+        }
+    }
+}

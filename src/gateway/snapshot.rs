@@ -1,0 +1,58 @@
+//! Everything a request is served by, built as a whole from one config.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use crate::auth::Authenticator;
+use crate::config::{ClientLimits, ClientTimeouts, Config};
+use crate::route::Table;
+use crate::telemetry::{Arm, Metrics};
+use crate::upstream::Backend;
+
+/// A config made ready to serve.
+pub struct Snapshot {
+    /// Who may call.
+    pub auth: Authenticator,
+    /// Where requests go.
+    pub routes: Table,
+    /// Who answers, in the order of the config.
+    pub backends: Vec<Arc<Backend>>,
+    /// What clients may do.
+    pub limits: ClientLimits,
+    /// How long we wait for them.
+    pub timeouts: ClientTimeouts,
+    arms: HashMap<(usize, usize), Arm>,
+}
+
+impl Snapshot {
+    /// Makes a config ready.
+    ///
+    /// # Errors
+    /// When a backend's TLS cannot be set up.
+    pub fn new(config: &Config, metrics: &Metrics) -> io::Result<Self> {
+        let backends = config.backends.iter().map(|backend| Backend::new(backend).map(Arc::new));
+        let backends = backends.collect::<io::Result<Vec<_>>>()?;
+        let routes = Table::new(config);
+        let mut arms = HashMap::new();
+        for (index, route) in routes.iter().enumerate() {
+            for (backend, _) in route.split.iter() {
+                let name = backends.get(backend).map_or("", |backend| backend.name.as_str());
+                arms.insert((index, backend), metrics.arm(&route.name, name));
+            }
+        }
+        Ok(Self {
+            auth: Authenticator::new(&config.auth),
+            routes,
+            backends,
+            limits: config.limits,
+            timeouts: config.timeouts,
+            arms,
+        })
+    }
+
+    /// The metric handles of a route's backend.
+    pub(super) fn arm(&self, route: usize, backend: usize) -> Option<Arm> {
+        self.arms.get(&(route, backend)).cloned()
+    }
+}

@@ -1,0 +1,137 @@
+//! Where a request goes: the first rule that matches, then a backend of its split by weight and conversation.
+
+use http::HeaderMap;
+
+use crate::config::{self, AnswerShape, Pattern};
+use crate::dialect::{Dialect, Legacy};
+use crate::error::{Error, Kind};
+use crate::ir::Body;
+
+mod split;
+mod sticky;
+
+pub use split::Split;
+pub use sticky::{Sticky, mint_seed, tag};
+
+/// All routes, in the order of the config.
+#[derive(Debug)]
+pub struct Table {
+    routes: Vec<Route>,
+}
+
+/// One route.
+#[derive(Debug)]
+pub struct Route {
+    /// Its name.
+    pub name: String,
+    /// In which shape `chat/completions` answers.
+    pub answer: AnswerShape,
+    /// The legacy chat dialect of its clients; it stays the same whatever the weights are.
+    pub legacy: Option<&'static dyn Dialect>,
+    /// Whether clients on OpenAI paths see the calls that the agent ran itself.
+    pub show_server_tools: bool,
+    /// Its split.
+    pub split: Split,
+    model: Option<Pattern>,
+    path: Option<Pattern>,
+    sticky: Sticky,
+}
+
+/// What routing reads of a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peek<'a> {
+    /// The model: from the path where it names one, else from the body.
+    pub model: Option<&'a str>,
+    /// The path.
+    pub path: &'a str,
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// The body's top-level fields.
+    pub body: &'a Body<'a>,
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'t> {
+    /// The route's place in the table.
+    pub index: usize,
+    /// The route.
+    pub route: &'t Route,
+    /// The backend's place in the config.
+    pub backend: usize,
+}
+
+impl Table {
+    /// The routes of a config.
+    #[must_use]
+    pub fn new(config: &config::Config) -> Self {
+        let names: Vec<&str> = config.backends.iter().map(|backend| backend.name.as_str()).collect();
+        Self { routes: config.routes.iter().map(|route| Route::new(route, &names)).collect() }
+    }
+
+    /// The routes in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Route> {
+        self.routes.iter()
+    }
+
+    /// Names of models that can be called, as `GET /v1/models` lists them: globs cannot be called by name.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        self.routes.iter().filter_map(|route| match &route.model {
+            Some(Pattern::Exact(name)) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The first route that matches, and its backend for this request.
+    pub fn pick(&self, peek: Peek<'_>) -> Result<Decision<'_>, Error> {
+        let found = self.routes.iter().enumerate().find(|(_, route)| route.matches(&peek));
+        let Some((index, route)) = found else { return Err(self.no_match(peek.model)) };
+        let made_by = peek.body.scalar_at("previous_response_id");
+        let pinned = made_by.as_deref().and_then(|id| route.split.made(id));
+        let chosen = pinned.or_else(|| route.split.pick(route.sticky.key(peek.body, peek.headers).as_deref()));
+        let Some(backend) = chosen else {
+            return Err(Error::new(Kind::Internal, format!("route `{}` has no backend", route.name)));
+        };
+        Ok(Decision { index, route, backend })
+    }
+
+    fn no_match(&self, model: Option<&str>) -> Error {
+        let mut names: Vec<String> =
+            self.routes.iter().filter_map(|route| route.model.as_ref().map(Pattern::to_string)).collect();
+        names.dedup();
+        let there =
+            if names.is_empty() { "there are none".to_owned() } else { format!("there are: {}", names.join(", ")) };
+        match model {
+            Some(model) => Error::new(Kind::ModelNotFound, format!("no model `{model}` here; {there}")).param("model"),
+            None => Error::new(Kind::InvalidField, format!("`model` is missing; {there}")).param("model"),
+        }
+    }
+}
+
+impl Route {
+    fn new(config: &config::Route, backends: &[&str]) -> Self {
+        Self {
+            name: config.name.clone(),
+            answer: config.answer,
+            legacy: config.legacy_dialect,
+            show_server_tools: config.show_server_tools,
+            split: Split::new(config.split.iter().map(|share| {
+                (share.backend, backends.get(share.backend).copied().unwrap_or_default(), share.basis_points)
+            })),
+            model: config.rule.model.clone(),
+            path: config.rule.path.clone(),
+            sticky: Sticky::new(config.sticky.as_deref()),
+        }
+    }
+
+    fn matches(&self, peek: &Peek<'_>) -> bool {
+        let model = self.model.as_ref().is_none_or(|pattern| peek.model.is_some_and(|model| pattern.matches(model)));
+        model && self.path.as_ref().is_none_or(|pattern| pattern.matches(peek.path))
+    }
+
+    /// Which legacy shape stands beside the OpenAI shape on this route.
+    #[must_use]
+    pub fn legacy_shape(&self) -> Option<Legacy> {
+        self.legacy.map(|dialect| if dialect.name() == "chat_model" { Legacy::ChatModel } else { Legacy::ChatAgent })
+    }
+}

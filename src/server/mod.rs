@@ -1,0 +1,155 @@
+//! Listening: HTTP/1.1 and HTTP/2 on one port, limits on what clients may do, and a drain that loses nothing.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use prometheus::IntGauge;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{ClientLimits, ClientTimeouts};
+
+mod connection;
+mod io_limits;
+
+use io_limits::Paced;
+
+/// What answers requests; the server knows nothing of gateways.
+pub trait Handler: Send + Sync + 'static {
+    /// The body of its answers.
+    type Body: Body<Data = bytes::Bytes, Error: std::error::Error + Send + Sync> + Send + 'static;
+
+    /// Answers one request.
+    fn handle(self: Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// A bound port.
+pub struct Server {
+    listener: TcpListener,
+    limits: ClientLimits,
+    timeouts: ClientTimeouts,
+    connections: IntGauge,
+}
+
+impl Server {
+    /// Binds a port; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address is taken or not ours.
+    pub fn bind(
+        address: SocketAddr,
+        limits: ClientLimits,
+        timeouts: ClientTimeouts,
+        connections: IntGauge,
+    ) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // A restart finds its port although old connections linger.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(Self { listener: TcpListener::from_std(socket.into())?, limits, timeouts, connections })
+    }
+
+    /// The address that was bound.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop`, then lets what is in flight finish within the drain window. Returns how many connections had
+    /// to be cut.
+    pub async fn serve<H: Handler>(self, handler: Arc<H>, stop: CancellationToken) -> usize {
+        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let tasks = TaskTracker::new();
+        let cut = CancellationToken::new();
+        while let Some(stream) = self.accept(&places, &stop).await {
+            let (stream, place) = stream;
+            let paced = Paced::new(stream, self.timeouts.head, self.timeouts.send);
+            let connection =
+                connection::serve(paced, Arc::clone(&handler), self.limits, self.timeouts.idle, stop.clone());
+            let (cut, open) = (cut.clone(), Open::count(&self.connections));
+            tasks.spawn(async move {
+                tokio::select! {
+                    () = connection => {}
+                    () = cut.cancelled() => {}
+                }
+                drop((place, open));
+            });
+        }
+        drop(self.listener);
+        tasks.close();
+        if tokio::time::timeout(self.timeouts.drain, tasks.wait()).await.is_ok() {
+            return 0;
+        }
+        let left = tasks.len();
+        cut.cancel();
+        tasks.wait().await;
+        left
+    }
+
+    /// The next connection with its place under the limit; `None` when it is time to stop.
+    async fn accept(
+        &self,
+        places: &Arc<Semaphore>,
+        stop: &CancellationToken,
+    ) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+        /// When accepting fails (no file descriptors left), trying again at once would only burn the processor.
+        const PAUSE: Duration = Duration::from_millis(20);
+        let next = async {
+            let place = Arc::clone(places).acquire_owned().await.ok()?;
+            loop {
+                match self.listener.accept().await {
+                    Ok((stream, _)) => {
+                        let _ = stream.set_nodelay(true);
+                        return Some((stream, place));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot accept a connection");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            next = next => next,
+        }
+    }
+}
+
+/// Counts a connection while it is open.
+struct Open(IntGauge);
+
+impl Open {
+    fn count(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// The answer of a handler in the form that hyper wants.
+async fn answer<H: Handler>(handler: Arc<H>, request: Request<Incoming>) -> Result<Response<H::Body>, Infallible> {
+    Ok(handler.handle(request).await)
+}

@@ -1,0 +1,194 @@
+//! Calling backends: pooled connections, deadlines, and honest names for every way a call can fail.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::config;
+use crate::credential::Credential;
+use crate::dialect::{self, Dialect};
+use crate::error::{Error, Kind};
+
+mod body;
+mod connect;
+
+pub use body::{Limits, whole};
+use connect::{Connector, TimedOut};
+
+/// Idle pooled connections are let go before the servers behind them usually do it.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+
+/// A backend that can be called.
+pub struct Backend {
+    /// Its name.
+    pub name: String,
+    /// What it speaks.
+    pub dialect: &'static dyn Dialect,
+    /// Its streams are whole and legal, so that like to like passes untouched.
+    pub verbatim: bool,
+    /// The model name to ask it for, if not the client's.
+    pub model: Option<String>,
+    /// What we present.
+    pub credential: Credential,
+    /// How long it may take.
+    pub timeouts: config::BackendTimeouts,
+    url: Uri,
+    client: Client<Connector, Full<Bytes>>,
+}
+
+/// The head of a successful answer, and its body.
+pub struct Reply {
+    /// What kind of body follows.
+    pub form: Form,
+    /// The body.
+    pub body: Incoming,
+}
+
+/// What kind of body a backend sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One JSON document.
+    Plain,
+    /// An event stream.
+    Stream,
+}
+
+/// A call that is about to be made.
+#[derive(Debug)]
+pub struct Call {
+    /// The request body; JSON.
+    pub body: Bytes,
+    /// Whether a stream is asked for.
+    pub stream: bool,
+    /// Headers of the client that go along (trace context, request id).
+    pub headers: HeaderMap,
+    /// The client's own `Authorization`.
+    pub authorization: Option<HeaderValue>,
+}
+
+impl Backend {
+    /// A backend of a config.
+    ///
+    /// # Errors
+    /// When the machine's root certificates cannot be read and the backend is behind TLS.
+    pub fn new(config: &config::Backend) -> std::io::Result<Self> {
+        let connector = Connector::new(&config.url, config.timeouts.connect)?;
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .build(connector);
+        Ok(Self {
+            name: config.name.clone(),
+            dialect: config.dialect,
+            verbatim: config.verbatim,
+            model: config.model.clone(),
+            credential: Credential::new(&config.credential),
+            timeouts: config.timeouts,
+            url: config.url.clone(),
+            client,
+        })
+    }
+
+    /// Makes a call and waits for the answer's head. Dropping the future ends the call at once.
+    ///
+    /// # Errors
+    /// Everything that is not a successful answer of a known kind, under its name.
+    pub async fn call(&self, call: Call) -> Result<Reply, Error> {
+        let request = self.request(call)?;
+        let head = tokio::time::timeout(self.timeouts.first_byte, self.client.request(request));
+        let response = match head.await {
+            Err(_) => return Err(self.silent()),
+            Ok(Err(error)) => return Err(failed(error)),
+            Ok(Ok(response)) => response,
+        };
+        if !response.status().is_success() {
+            return Err(self.refused(response).await);
+        }
+        let Some(form) = form(response.headers()) else { return Err(not_an_answer(response.headers())) };
+        Ok(Reply { form, body: response.into_body() })
+    }
+
+    fn request(&self, call: Call) -> Result<Request<Full<Bytes>>, Error> {
+        let mut request = Request::new(Full::new(call.body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.url.clone();
+        let headers = request.headers_mut();
+        *headers = call.headers;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let accept = if call.stream { "text/event-stream, application/json" } else { "application/json" };
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        match self.credential.present(call.authorization.as_ref()) {
+            Some(value) => {
+                headers.insert(AUTHORIZATION, value);
+            }
+            None if self.credential.is_callers() => {
+                let message = "the agent's endpoint wants the caller's own token, and there is none in the request";
+                return Err(Error::new(Kind::Unauthenticated, message));
+            }
+            None => {}
+        }
+        Ok(request)
+    }
+
+    fn silent(&self) -> Error {
+        let waited = self.timeouts.first_byte.as_secs_f32();
+        Error::new(Kind::FirstByteTimeout, format!("the agent's endpoint sent nothing within {waited} s"))
+    }
+
+    async fn refused(&self, response: Response<Incoming>) -> Error {
+        /// As much of an error's body as is read.
+        const MOST: usize = 64 * 1024;
+        let status = response.status();
+        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        let limits = Limits { bytes: MOST, idle: self.timeouts.idle, total: self.timeouts.total };
+        let body = whole(response.into_body(), limits).await.unwrap_or_default();
+        let error = dialect::read_error(status, retry_after, &body);
+        if error.kind() == Kind::BackendRefusedCredential && self.credential.is_callers() {
+            // The caller's own token was refused: that is the caller's to mend, so it sees the status it would have seen.
+            let kind = if status == StatusCode::FORBIDDEN { Kind::Forbidden } else { Kind::Unauthenticated };
+            return Error::new(kind, "the agent's endpoint did not accept the caller's token").because(error);
+        }
+        error
+    }
+}
+
+/// The kind of body by its content type. No type at all counts as JSON; the reader will say if it is not.
+fn form(headers: &HeaderMap) -> Option<Form> {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return Some(Form::Plain) };
+    let value = value.to_str().ok()?.trim().to_ascii_lowercase();
+    match value.split(';').next().map(str::trim) {
+        Some("text/event-stream") => Some(Form::Stream),
+        Some("application/json") => Some(Form::Plain),
+        _ => None,
+    }
+}
+
+/// A call that got no answer.
+fn failed(error: hyper_util::client::legacy::Error) -> Error {
+    let (kind, message) = if !error.is_connect() {
+        (Kind::Cut, "the agent's endpoint closed the connection without an answer")
+    } else if TimedOut::caused(&error) {
+        (Kind::ConnectTimeout, "no connection to the agent's endpoint in time")
+    } else {
+        (Kind::ConnectFailed, "no connection to the agent's endpoint")
+    };
+    Error::new(kind, message).because(error)
+}
+
+/// A success that is no answer.
+fn not_an_answer(headers: &HeaderMap) -> Error {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
+    if kind.starts_with("text/html") {
+        let message = "the agent's endpoint answered with a web page, most likely a login page";
+        return Error::new(Kind::BackendRefusedCredential, message);
+    }
+    Error::new(Kind::BackendGarbage, "the agent's endpoint answered with something that is neither JSON nor events")
+        .because(format!("content-type {kind}"))
+}

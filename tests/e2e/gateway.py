@@ -1,0 +1,53 @@
+"""Cutover under test: a configuration with routes for every backend, and the running process."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import servers
+from matrix import BACKENDS
+
+TOKEN = "dapi-e2e-not-a-secret"
+REPO = Path(__file__).parents[2]
+# Each backend is a model, and twice more as the legacy agent that its clients used to call.
+ROUTES = {"": {}, ".chat-agent": {"legacy_dialect": "chat_agent"}, ".chat-model": {"legacy_dialect": "chat_model"}}
+
+
+def binary() -> Path:
+    return Path(os.environ.get("CUTOVER_BIN") or REPO / "target" / "debug" / "cutover").absolute()
+
+
+def config(running: dict[str, servers.Server], clients: int, admin: int) -> dict:
+    """The configuration file. JSON is YAML."""
+    return {
+        "listen": {"clients": f"127.0.0.1:{clients}", "admin": f"127.0.0.1:{admin}"},
+        "auth": [{"pat": {"tokens": [{"name": "e2e", "sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}]}}],
+        "backends": {
+            backend.name: {
+                "url": running[backend.server].url + backend.path,
+                "dialect": backend.dialect,
+                "credential": "none",
+            }
+            for backend in BACKENDS
+        },
+        "routes": [
+            {
+                "name": (backend.name + suffix).replace(".", "-as-"),
+                "match": {"model": backend.name + suffix},
+                "split": {backend.name: 1},
+                **options,
+            }
+            for backend in BACKENDS
+            for suffix, options in ROUTES.items()
+        ],
+    }
+
+
+def start(running: dict[str, servers.Server], folder: Path) -> tuple[servers.Server, str]:
+    """The gateway as a server to wait for (on its admin port), and the URL that clients call."""
+    clients, admin = servers.free_port(), servers.free_port()
+    file = folder / "cutover.yaml"
+    file.write_text(json.dumps(config(running, clients, admin), indent=2))
+    command = [str(binary()), "serve", "--config", str(file)]
+    return servers.start("cutover", command, admin, "/readyz", folder), f"http://127.0.0.1:{clients}"

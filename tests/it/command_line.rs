@@ -1,0 +1,162 @@
+//! The binary: what it prints, where, and how it exits.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+
+fn cutover(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut child = cutover(arguments).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap_or(-1), text(stdout), text(stderr))
+}
+
+/// Sends a signal with the system's own command.
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn config_file(name: &str, text: &str) -> String {
+    let path = std::env::temp_dir().join(format!("cutover-test-{}-{name}.yaml", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+const GOOD: &str = "listen: { clients: '127.0.0.1:0', admin: '127.0.0.1:0' }
+auth: anonymous
+backends: { app: { url: 'http://127.0.0.1:9/x', dialect: responses, credential: none } }
+routes: [ { name: support, match: { model: agent }, split: { app: 1 } } ]
+";
+
+#[test]
+fn help_teaches() {
+    let (code, out, _) = run(&["--help"], "");
+    assert_eq!(code, 0);
+    for word in ["serve", "check", "demo", "token", "First steps", "Exit codes"] {
+        assert!(out.contains(word), "{word} is missing in:\n{out}");
+    }
+    let (code, _, err) = run(&["serv"], "");
+    assert_eq!(code, 2);
+    assert!(err.contains("serve"), "{err}");
+}
+
+#[test]
+fn token_hash_prints_the_digest_and_nothing_else() {
+    let expected = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\n";
+    assert_eq!(run(&["token", "hash"], "secret"), (0, expected.into(), String::new()));
+    assert_eq!(run(&["token", "hash"], "secret\n").1, expected);
+    let (code, out, err) = run(&["token", "hash"], "\n");
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("no token"), "{err}");
+}
+
+#[test]
+fn check_prints_the_plan_or_every_problem() {
+    let (code, out, err) = run(&["check", &config_file("good", GOOD)], "");
+    assert_eq!(code, 0, "{err}");
+    for word in ["support", "agent", "app", "responses", "100"] {
+        assert!(out.contains(word), "{word} is missing in:\n{out}");
+    }
+    let bad = config_file(
+        "bad",
+        "listen: { clients: nowhere }
+auth: anonymous
+backends:
+  app: { url: 'ftp://x', dialect: respones, credential: none }
+routes:
+  - { name: support, splitt: { app: 1 }, split: { ap: 1 } }
+",
+    );
+    let (code, out, err) = run(&["check", &bad], "");
+    assert_eq!((code, out.as_str()), (2, ""));
+    let lines: Vec<_> = err.lines().collect();
+    assert_eq!(lines.len(), 5, "five mistakes, five messages:\n{err}");
+    for (line, place) in lines.iter().zip([":1: ", ":4: ", ":4: ", ":6: ", ":6: "]) {
+        assert!(line.contains(place), "{line}");
+    }
+    assert!(err.contains("did you mean `responses`") && err.contains("did you mean `split`"), "{err}");
+}
+
+#[test]
+fn what_cannot_be_is_one_line_and_code_2() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let in_use = config_file("in-use", &GOOD.replacen("127.0.0.1:0", &address, 1));
+    let unknown = config_file("unknown", &GOOD.replace("responses", "morse"));
+    for (arguments, words) in [
+        (vec!["serve", "--config", in_use.as_str()], "the port is in use"),
+        (vec!["serve", "--config", "/no/such/file.yaml"], "/no/such/file.yaml"),
+        (vec!["check", "/no/such/file.yaml"], "/no/such/file.yaml"),
+        (vec!["serve", "--config", unknown.as_str()], "unknown dialect `morse`"),
+        (vec!["demo", "--listen", address.as_str(), "--admin", "127.0.0.1:0"], "the port is in use"),
+    ] {
+        let (code, _, err) = run(&arguments, "");
+        assert_eq!(code, 2, "{arguments:?}: {err}");
+        assert!(err.contains(words) && err.trim_end().lines().count() == 1, "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn serve_drains_on_sigterm_and_sigint() {
+    for name in ["TERM", "INT"] {
+        let mut child = cutover(&["serve", "--config", &config_file(name, GOOD)]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        assert!(first.contains("serving"), "{first}");
+        signal(&child, name);
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{name}");
+        assert!(lines.any(|line| line.unwrap().contains("stopped")));
+    }
+}
+
+#[test]
+fn a_reload_is_taken_whole_or_not_at_all() {
+    let file = config_file("reload", GOOD);
+    let mut child = cutover(&["serve", "--config", &file]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert!(next().contains("serving"));
+    std::fs::write(&file, "routes: nonsense").unwrap();
+    signal(&child, "HUP");
+    assert!(next().contains("not reloaded"));
+    std::fs::write(&file, GOOD).unwrap();
+    signal(&child, "HUP");
+    assert!(next().contains("was reloaded"));
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn the_demo_works_as_printed() {
+    let mut child = cutover(&["demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut welcome = String::new();
+    while !welcome.contains("time taken") {
+        assert!(out.read_line(&mut welcome).unwrap() > 0, "{welcome}");
+    }
+    for (command, expected) in welcome.split("\n\n").filter(|part| part.trim_start().starts_with("curl")).zip([
+        "\"content\":\"Order 1001 has shipped and arrives on Friday.\"",
+        "\"text\":\"Order 1001 has shipped and arrives on Friday.\"",
+    ]) {
+        let output = Command::new("sh").args(["-c", command.trim()]).output().unwrap();
+        let answer = String::from_utf8_lossy(&output.stdout);
+        assert!(answer.contains(expected), "{command}\n{answer}");
+        assert!(!answer.contains("look_up_order") || answer.contains("\"messages\""), "the agent's own call: {answer}");
+    }
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert!(line.contains("chat_completions") && line.contains("complete"), "{line}");
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("Stopped after 2 requests"), "{rest}");
+}

@@ -1,0 +1,25 @@
+//! The gateway in this process, on real sockets, between scriptable fakes and a client that sees every byte.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test that cannot go on says so by panicking, and shows what it saw"
+)]
+
+mod auth;
+mod bad_input;
+mod cancel;
+mod command_line;
+mod cut;
+mod pairs;
+mod paths;
+mod protocol;
+mod split;
+mod support;
+mod timeouts;

@@ -1,0 +1,140 @@
+//! Every path of the contract, what each answers, and what every answer carries.
+
+use crate::support::says::{self, Act, TEXT};
+use crate::support::{Client, Fake, Gateway, one_backend};
+
+#[tokio::test]
+async fn every_path_leads_to_the_agent() {
+    let fake = Fake::json(200, &says::plain("chat_agent", Act::Text)).await;
+    let gateway = Gateway::to(&fake, "chat_agent").await;
+    for path in ["/serving-endpoints/responses", "/responses", "/v1/responses"] {
+        let answer = gateway.client().post(path, says::request("responses", false)).await;
+        assert_eq!(says::understand_plain("responses", &answer).text, TEXT, "{path}");
+    }
+    for path in [
+        "/serving-endpoints/chat/completions",
+        "/chat/completions",
+        "/v1/chat/completions",
+        "/serving-endpoints/completions",
+    ] {
+        let answer = gateway.client().post(path, says::request("chat_completions", false)).await;
+        assert_eq!(says::understand_plain("chat_completions", &answer).text, TEXT, "{path}");
+        assert_eq!(says::understand_plain("chat_agent", &answer).text, TEXT, "{path}: the legacy shape stands beside");
+    }
+    let invocations = "/serving-endpoints/agent/invocations";
+    let answer = gateway.client().post(invocations, r#"{"input":[{"role":"user","content":"hi"}]}"#).await;
+    assert_eq!(says::understand_plain("responses", &answer).text, TEXT);
+    let answer = gateway.client().post(invocations, r#"{"messages":[{"role":"user","content":"hi"}]}"#).await;
+    assert_eq!(answer.json()["messages"][0]["content"], TEXT);
+    let answer = gateway.client().post(invocations, r#"{"query":"hi"}"#).await;
+    assert_eq!(answer.json()["content"], TEXT);
+    for wrapped in [
+        r#"{"dataframe_records":[{"query":"hi","history":[]}]}"#,
+        r#"{"dataframe_split":{"columns":["query"],"data":[["hi"]]}}"#,
+        r#"{"inputs":{"query":"hi"}}"#,
+    ] {
+        let answer = gateway.client().post(invocations, wrapped).await;
+        assert_eq!(answer.json()["predictions"]["content"], TEXT, "{wrapped}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn the_answer_shape_is_the_routes_choice() {
+    let fake = Fake::json(200, &says::plain("chat_agent", Act::Text)).await;
+    for (answer, openai, legacy) in [("both", true, true), ("openai", true, false), ("legacy", false, true)] {
+        let config = one_backend(&fake, "chat_agent", "").replace("split:", &format!("answer: {answer}\n    split:"));
+        let gateway = Gateway::start(&config).await;
+        let body = gateway.client().post("/v1/chat/completions", says::request("chat_completions", false)).await.json();
+        assert_eq!(
+            (body.get("choices").is_some(), body.get("messages").is_some()),
+            (openai, legacy),
+            "{answer}: {body}"
+        );
+        let stream = gateway.client().post("/v1/chat/completions", says::request("chat_completions", true)).await;
+        let first: serde_json::Value = serde_json::from_str(&stream.datas()[1]).unwrap();
+        assert_eq!(
+            (first.get("choices").is_some(), first.get("delta").is_some()),
+            (openai, legacy),
+            "{answer}: {first}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn models_are_the_routes_that_have_a_name() {
+    let fake = Fake::json(200, "{}").await;
+    let gateway = Gateway::start(&format!(
+        "auth: anonymous
+backends: {{ only: {{ url: 'http://{}/x', dialect: responses, credential: none }} }}
+routes:
+  - {{ name: one, match: {{ model: agent }}, split: {{ only: 1 }} }}
+  - {{ name: two, match: {{ model: 'support-*' }}, split: {{ only: 1 }} }}
+",
+        fake.address
+    ))
+    .await;
+    let list = gateway.client().get("/v1/models").await.json();
+    assert_eq!(list["object"], "list");
+    assert_eq!(list["data"].as_array().unwrap().len(), 1);
+    assert_eq!(list["data"][0]["id"], "agent");
+}
+
+#[tokio::test]
+async fn request_ids_and_trace_context_go_through() {
+    let fake = Fake::json(200, &says::plain("responses", Act::Text)).await;
+    let gateway = Gateway::to(&fake, "responses").await;
+    let body = says::request("responses", false);
+    let client = gateway.client().header("x-request-id", "mine-1").header("traceparent", "00-a-b-01");
+    let answer = client.post("/v1/responses", &body).await;
+    assert_eq!(answer.header("x-request-id"), Some("mine-1"));
+    assert_eq!(answer.header("x-cutover-route"), Some("agent"));
+    assert_eq!(answer.header("x-cutover-backend"), Some("only"));
+    let seen = fake.only();
+    assert_eq!(seen.header("x-request-id").as_deref(), Some("mine-1"));
+    assert_eq!(seen.header("traceparent").as_deref(), Some("00-a-b-01"));
+    let odd = gateway.client().header("x-request-id", "a b").post("/v1/responses", &body).await;
+    assert!(odd.header("x-request-id").unwrap().starts_with("req_"));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_so() {
+    let fake = Fake::json(200, "{}").await;
+    let gateway = Gateway::to(&fake, "responses").await;
+    let missing = gateway.client().post("/v1/embeddings", "{}").await;
+    assert_eq!((missing.status, missing.json()["error"]["code"].as_str().unwrap()), (404, "path_not_found"));
+    let method = gateway.client().get("/v1/responses").await;
+    assert_eq!(method.status, 405);
+}
+
+#[tokio::test]
+async fn operators_have_their_own_address() {
+    let fake = Fake::json(200, &says::plain("responses", Act::Text)).await;
+    let mut gateway = Gateway::to(&fake, "responses").await;
+    let admin = Client::new(gateway.admin);
+    assert_eq!(admin.get("/healthz").await.status, 200);
+    assert_eq!(admin.get("/readyz").await.status, 200);
+    gateway.client().post("/v1/responses", says::request("responses", false)).await;
+    gateway.next_finished().await;
+    let metrics = admin.get("/metrics").await.text();
+    let line = r#"cutover_requests_total{backend="only",outcome="complete",route="agent"} 1"#;
+    assert!(metrics.contains(line), "{metrics}");
+    assert_eq!(admin.get("/v1/models").await.status, 404);
+    assert_eq!(gateway.client().get("/metrics").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_clients_make_up_never_becomes_a_metric() {
+    let fake = Fake::json(200, &says::plain("responses", Act::Text)).await;
+    let gateway = Gateway::to(&fake, "responses").await;
+    gateway.client().post("/v1/responses", says::request("responses", false)).await;
+    gateway.client().post("/v1/responses", r#"{"model":"nope","input":"x"}"#).await;
+    gateway.client().post("/nope", "{}").await;
+    gateway.client().get("/v1/responses").await;
+    let series = |text: String| text.lines().filter(|line| !line.starts_with('#')).count();
+    let before = series(Client::new(gateway.admin).get("/metrics").await.text());
+    for n in 0..100 {
+        gateway.client().post(&format!("/made-up-{n}"), "{}").await;
+        gateway.client().post("/v1/responses", format!(r#"{{"model":"m{n}","input":"x"}}"#)).await;
+    }
+    assert_eq!(series(Client::new(gateway.admin).get("/metrics").await.text()), before);
+}

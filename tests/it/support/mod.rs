@@ -1,0 +1,11 @@
+//! The bench on which the gateway is tested: a fake backend, the gateway, a client.
+
+mod client;
+mod fake;
+mod gateway;
+pub mod says;
+
+pub use client::{Answer, Client};
+pub use fake::{Fake, Step};
+pub use fake::{chunked, plain};
+pub use gateway::{Gateway, one_backend};
