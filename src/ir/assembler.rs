@@ -4,6 +4,8 @@
 //! only, whole items only, or both; ids missing, shared or changing; interleaved tool calls; calls without arguments;
 //! tools that the agent ran itself; a missing end.
 
+use serde_json::value::RawValue;
+
 use super::{Answer, Event, Finish, Fragment, Json, Output, Piece};
 use crate::error::{Error, Kind};
 
@@ -107,7 +109,7 @@ impl Assembler {
             Fragment::Text { item, delta } => self.text(item.as_deref(), &delta, emit),
             Fragment::Refusal { item, delta } => self.refusal(item.as_deref(), &delta, emit),
             Fragment::Reasoning { item, delta } => self.reasoning(item.as_deref(), &delta, emit),
-            Fragment::Annotation { annotation } => self.annotation(annotation.into_owned(), emit),
+            Fragment::Annotation { annotation } => self.annotation(&annotation, emit),
             Fragment::Message { item, text, refusal, annotations } => {
                 let refusal = refusal.as_deref().unwrap_or_default();
                 self.message(item.as_deref(), &text, refusal, annotations, emit);
@@ -229,7 +231,7 @@ impl Assembler {
         matches!(message, Some(Piece::Message { refusal, .. }) if !refusal.is_empty())
     }
 
-    fn annotation(&mut self, annotation: Box<serde_json::value::RawValue>, emit: &mut dyn Emit) {
+    fn annotation(&mut self, annotation: &RawValue, emit: &mut dyn Emit) {
         if self.refuses() {
             return;
         }
@@ -240,8 +242,8 @@ impl Assembler {
         if annotations.iter().any(|known| known.get() == annotation.get()) {
             return;
         }
-        annotations.push(annotation.clone());
-        emit.event(&Event::Annotation { index, annotation: &annotation }, &self.answer);
+        annotations.push(annotation.to_owned());
+        emit.event(&Event::Annotation { index, annotation }, &self.answer);
     }
 
     /// A message in whole: emits what the deltas had not said yet and closes it. Says nothing if it had been said before.
@@ -269,7 +271,7 @@ impl Assembler {
         let (text, refusal) = known.unwrap_or((0, 0));
         self.text(open.as_deref(), whole.get(text..).unwrap_or_default(), emit);
         for annotation in annotations {
-            self.annotation(annotation.into_owned(), emit);
+            self.annotation(&annotation, emit);
         }
         self.refusal(open.as_deref(), refused.get(refusal..).unwrap_or_default(), emit);
         self.close(true, emit);
@@ -315,10 +317,10 @@ impl Assembler {
 
     /// The open message, or a new one; a new name means a new message.
     fn open_message(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
-        if let Some(Open::Message { index, item: open }) = &self.open {
-            if item.is_none() || open.is_none() || open.as_deref() == item {
-                return *index;
-            }
+        if let Some(Open::Message { index, item: open }) = &self.open
+            && (item.is_none() || open.is_none() || open.as_deref() == item)
+        {
+            return *index;
         }
         self.supersede(emit);
         let piece = Piece::Message { text: String::new(), refusal: String::new(), annotations: Vec::new() };
@@ -328,10 +330,10 @@ impl Assembler {
     }
 
     fn open_reasoning(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
-        if let Some(Open::Reasoning { index, item: open }) = &self.open {
-            if item.is_none() || open.is_none() || open.as_deref() == item {
-                return *index;
-            }
+        if let Some(Open::Reasoning { index, item: open }) = &self.open
+            && (item.is_none() || open.is_none() || open.as_deref() == item)
+        {
+            return *index;
         }
         self.supersede(emit);
         let index = self.begin(Piece::Reasoning { text: String::new(), encrypted: None }, emit);

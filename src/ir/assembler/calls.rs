@@ -137,7 +137,7 @@ impl Assembler {
         if let Some(place) = held {
             let call = self.pending.remove(place);
             tool = tool.or_else(|| Some(call.name.clone()));
-            self.agents_call(call, emit);
+            self.agents_call(&call, emit);
         } else {
             for item in &mut self.answer.items {
                 if let Piece::Call { call_id: id, name, by, .. } = &mut item.piece {
@@ -155,7 +155,7 @@ impl Assembler {
     }
 
     /// A call that the agent ran itself, in one go.
-    pub(super) fn agents_call(&mut self, call: Pending, emit: &mut dyn Emit) {
+    pub(super) fn agents_call(&mut self, call: &Pending, emit: &mut dyn Emit) {
         self.supersede(emit);
         let index = self.start_call(&call.call_id, &call.name, AgentCall::Agent, emit);
         self.extend_call(index, if call.arguments.is_empty() { "{}" } else { &call.arguments }, emit);
