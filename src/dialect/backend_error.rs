@@ -34,6 +34,10 @@ struct Inner<'a> {
     #[serde(borrow)]
     param: Option<Str<'a>>,
     #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error_code: Option<&'a RawValue>,
+    #[serde(borrow)]
     msg: Option<Str<'a>>,
 }
 
@@ -79,13 +83,37 @@ pub(super) fn in_band(value: &RawValue) -> Option<Error> {
     if shape.error.is_none() && shape.error_code.is_none() {
         return None;
     }
-    Some(failed(said(&shape).map(|(said, _)| said).unwrap_or_default().as_str()))
+    if let Some(error) = shape.error {
+        return Some(of(error));
+    }
+    let code = shape.error_code.and_then(text).unwrap_or_default();
+    let (message, _) = said(&shape).unwrap_or_default();
+    Some(failed_as(&code, &message))
+}
+
+/// The error that the value of a key `error` means: a string, or an object with a message and a code.
+#[must_use]
+pub(super) fn of(error: &RawValue) -> Error {
+    let inner = serde_json::from_str::<Inner<'_>>(error.get()).unwrap_or_default();
+    let code = inner.code.or(inner.error_code).and_then(text).unwrap_or_default();
+    failed_as(&code, &text(error).or(inner.message).unwrap_or_default())
 }
 
 /// The agent failed inside an answer that had begun well.
 #[must_use]
 pub(super) fn failed(message: &str) -> Error {
-    Error::new(Kind::AgentFailed, if message.is_empty() { "the agent failed".to_owned() } else { clip(message) })
+    failed_as("", message)
+}
+
+/// As [`failed`], with a `code` that tells overload and refusal apart from the rest.
+#[must_use]
+pub(super) fn failed_as(code: &str, message: &str) -> Error {
+    let kind = match code {
+        "rate_limit_exceeded" | "too_many_requests" | "REQUEST_LIMIT_EXCEEDED" => Kind::RateLimited,
+        "context_length_exceeded" | "invalid_prompt" => Kind::BackendRefusedRequest,
+        _ => Kind::AgentFailed,
+    };
+    Error::new(kind, if message.is_empty() { "the agent failed".to_owned() } else { clip(message) })
 }
 
 /// The message, and the field it is about.
@@ -175,6 +203,23 @@ mod tests {
         for (status, body, kind, message) in cases {
             assert_eq!(read_as(status, body), (kind, message.to_owned()), "{status} {body}");
         }
+    }
+
+    #[test]
+    fn an_error_inside_an_answer_is_told_by_its_code() {
+        let cases = [
+            (r#"{"error":"boom"}"#, Kind::AgentFailed, "boom"),
+            (r#"{"error":{"code":"rate_limit_exceeded","message":"slow"}}"#, Kind::RateLimited, "slow"),
+            (r#"{"error":{"error_code":"BAD_REQUEST","message":"ValueError"}}"#, Kind::AgentFailed, "ValueError"),
+            (r#"{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"slow"}"#, Kind::RateLimited, "slow"),
+            (r#"{"error":{"code":"invalid_prompt","message":"no"}}"#, Kind::BackendRefusedRequest, "no"),
+            (r#"{"error":{"code":7}}"#, Kind::AgentFailed, "the agent failed"),
+        ];
+        for (value, kind, message) in cases {
+            let error = in_band(serde_json::from_str(value).unwrap()).unwrap();
+            assert_eq!((error.kind(), error.message()), (kind, message), "{value}");
+        }
+        assert!(in_band(serde_json::from_str(r#"{"error":null,"detail":"x"}"#).unwrap()).is_none());
     }
 
     #[test]

@@ -122,8 +122,8 @@ pub struct Ask {
     pub wrapped: bool,
     /// Show the calls that the agent ran itself, and their outputs.
     pub show_agents_calls: bool,
-    /// For the Responses API: the settings of the request that its resource repeats (`"tools":[...],...`), as JSON
-    /// members without braces; made by [`responses::echo`](Responses::echo). Empty for other dialects.
+    /// For the Responses API: the settings of the request that its resource repeats (`{"tools":[...],...}`), made by
+    /// [`Responses::echo`]. Empty for other dialects.
     pub echo: String,
 }
 

@@ -4,7 +4,9 @@
 //! only, whole items only, or both; ids missing, shared or changing; interleaved tool calls; calls without arguments;
 //! tools that the agent ran itself; a missing end.
 
-use super::{AgentCall, Answer, Event, Finish, Fragment, Output, Piece};
+use serde_json::value::RawValue;
+
+use super::{Answer, Event, Finish, Fragment, Json, Output, Piece};
 use crate::error::{Error, Kind};
 
 mod calls;
@@ -107,14 +109,10 @@ impl Assembler {
             Fragment::Text { item, delta } => self.text(item.as_deref(), &delta, emit),
             Fragment::Refusal { item, delta } => self.refusal(item.as_deref(), &delta, emit),
             Fragment::Reasoning { item, delta } => self.reasoning(item.as_deref(), &delta, emit),
-            Fragment::Annotation { annotation } => self.annotation(annotation.into_owned(), emit),
+            Fragment::Annotation { annotation } => self.annotation(&annotation, emit),
             Fragment::Message { item, text, refusal, annotations } => {
-                if self.message(item.as_deref(), &text, refusal.as_deref().unwrap_or_default(), emit) {
-                    for annotation in annotations {
-                        self.annotation(annotation.into_owned(), emit);
-                    }
-                    self.close(true, emit);
-                }
+                let refusal = refusal.as_deref().unwrap_or_default();
+                self.message(item.as_deref(), &text, refusal, annotations, emit);
             }
             Fragment::Thought { item, text, encrypted } => {
                 self.thought(item.as_deref(), &text, encrypted.map(super::Str::into_string), emit);
@@ -192,6 +190,9 @@ impl Assembler {
             self.deferred.push_str(delta);
             return;
         }
+        if self.refuses() {
+            self.supersede(emit);
+        }
         let index = self.open_message(item, emit);
         if let Some(Output { piece: Piece::Message { text, .. }, .. }) = self.answer.items.get_mut(index) {
             text.push_str(delta);
@@ -222,7 +223,18 @@ impl Assembler {
         }
     }
 
-    fn annotation(&mut self, annotation: Box<serde_json::value::RawValue>, emit: &mut dyn Emit) {
+    /// Whether the open message has begun to refuse: what is said after that is another message, so that in every message
+    /// the text stands before the refusal.
+    fn refuses(&self) -> bool {
+        let Some(Open::Message { index, .. }) = self.open else { return false };
+        let message = self.answer.items.get(index).map(|item| &item.piece);
+        matches!(message, Some(Piece::Message { refusal, .. }) if !refusal.is_empty())
+    }
+
+    fn annotation(&mut self, annotation: &RawValue, emit: &mut dyn Emit) {
+        if self.refuses() {
+            return;
+        }
         let Some(Open::Message { index, .. }) = self.open else { return };
         let Some(Output { piece: Piece::Message { annotations, .. }, .. }) = self.answer.items.get_mut(index) else {
             return;
@@ -230,43 +242,51 @@ impl Assembler {
         if annotations.iter().any(|known| known.get() == annotation.get()) {
             return;
         }
-        annotations.push(annotation.clone());
-        emit.event(&Event::Annotation { index, annotation: &annotation }, &self.answer);
+        annotations.push(annotation.to_owned());
+        emit.event(&Event::Annotation { index, annotation }, &self.answer);
     }
 
-    /// A message in whole: emits what the deltas had not said yet, and leaves it open for its annotations. False if it
-    /// had been said before, so that there is nothing to add.
-    fn message(&mut self, item: Option<&str>, whole: &str, refused: &str, emit: &mut dyn Emit) -> bool {
+    /// A message in whole: emits what the deltas had not said yet and closes it. Says nothing if it had been said before.
+    fn message(
+        &mut self,
+        item: Option<&str>,
+        whole: &str,
+        refused: &str,
+        annotations: Vec<Json<'_>>,
+        emit: &mut dyn Emit,
+    ) {
         self.release(emit);
-        let said = match &self.open {
-            Some(Open::Message { index, item: open }) => {
-                let text = self.answer.items.get(*index).and_then(|item| item.piece.text()).unwrap_or_default();
-                let same = item.is_some() && item == open.as_deref();
-                // Streamed text wins over a whole that says otherwise: the client has read it already.
-                (same || whole.starts_with(text)).then(|| text.len().min(whole.len()))
+        let known = self.said(item, whole, refused);
+        if known.is_none() {
+            if self.was_said(item, whole) {
+                return;
             }
-            _ => None,
-        };
-        if said.is_none() && self.was_said(item, whole) {
-            return false;
-        }
-        let Some(said) = said else {
             self.close(true, emit);
             self.open_message(item, emit);
-            self.text(item, whole, emit);
-            self.refusal(item, refused, emit);
-            return true;
+        }
+        let open = match &self.open {
+            Some(Open::Message { item, .. }) => item.clone(),
+            _ => None,
         };
-        let Some(Open::Message { index, item: open }) = &self.open else { return false };
-        let (index, open) = (*index, open.clone());
-        let Some(Piece::Message { text, refusal, .. }) = self.answer.items.get(index).map(|item| &item.piece) else {
-            return false;
+        let (text, refusal) = known.unwrap_or((0, 0));
+        self.text(open.as_deref(), whole.get(text..).unwrap_or_default(), emit);
+        for annotation in annotations {
+            self.annotation(&annotation, emit);
+        }
+        self.refusal(open.as_deref(), refused.get(refusal..).unwrap_or_default(), emit);
+        self.close(true, emit);
+    }
+
+    /// How much of a whole message's text and refusal the open message has said; `None` if that is another message.
+    fn said(&self, item: Option<&str>, whole: &str, refused: &str) -> Option<(usize, usize)> {
+        let Some(Open::Message { index, item: open }) = &self.open else { return None };
+        let Some(Piece::Message { text, refusal, .. }) = self.answer.items.get(*index).map(|item| &item.piece) else {
+            return None;
         };
-        let more_text = whole.get(said..).filter(|_| whole.starts_with(text.as_str())).unwrap_or_default().to_owned();
-        let more_refusal = refused.strip_prefix(refusal.as_str()).unwrap_or_default().to_owned();
-        self.text(open.as_deref(), &more_text, emit);
-        self.refusal(open.as_deref(), &more_refusal, emit);
-        true
+        // Streamed text wins over a whole that says otherwise: the client has read it already.
+        let rest = |whole: &str, said: &str| if whole.starts_with(said) { said.len() } else { whole.len() };
+        let same = item.is_some() && item == open.as_deref();
+        (same || whole.starts_with(text.as_str())).then(|| (rest(whole, text), rest(refused, refusal)))
     }
 
     /// Whether a whole message is one that was streamed already and closed because something else began.
@@ -297,10 +317,10 @@ impl Assembler {
 
     /// The open message, or a new one; a new name means a new message.
     fn open_message(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
-        if let Some(Open::Message { index, item: open }) = &self.open {
-            if item.is_none() || open.is_none() || open.as_deref() == item {
-                return *index;
-            }
+        if let Some(Open::Message { index, item: open }) = &self.open
+            && (item.is_none() || open.is_none() || open.as_deref() == item)
+        {
+            return *index;
         }
         self.supersede(emit);
         let piece = Piece::Message { text: String::new(), refusal: String::new(), annotations: Vec::new() };
@@ -310,10 +330,10 @@ impl Assembler {
     }
 
     fn open_reasoning(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
-        if let Some(Open::Reasoning { index, item: open }) = &self.open {
-            if item.is_none() || open.is_none() || open.as_deref() == item {
-                return *index;
-            }
+        if let Some(Open::Reasoning { index, item: open }) = &self.open
+            && (item.is_none() || open.is_none() || open.as_deref() == item)
+        {
+            return *index;
         }
         self.supersede(emit);
         let index = self.begin(Piece::Reasoning { text: String::new(), encrypted: None }, emit);
@@ -368,31 +388,6 @@ impl Assembler {
         self.answer.finish = Some(finish);
         self.ended = true;
         emit.event(&Event::Finished, &self.answer);
-    }
-}
-
-impl Assembler {
-    fn call_output(&mut self, call_id: &str, name: Option<&str>, output: String, emit: &mut dyn Emit) {
-        let held = self.pending.iter().position(|call| !call.closed && call.index.is_none() && call.call_id == call_id);
-        let mut tool = name.map(str::to_owned);
-        if let Some(place) = held {
-            let call = self.pending.remove(place);
-            tool = tool.or_else(|| Some(call.name.clone()));
-            self.agents_call(call, emit);
-        } else {
-            for item in &mut self.answer.items {
-                if let Piece::Call { call_id: id, name, by, .. } = &mut item.piece {
-                    if id == call_id && !self.calls.hold {
-                        *by = AgentCall::Agent;
-                    }
-                    if id == call_id {
-                        tool = tool.or_else(|| Some(name.clone()));
-                    }
-                }
-            }
-        }
-        let name = tool.unwrap_or_else(|| "tool".to_owned());
-        self.single(Piece::CallOutput { call_id: call_id.to_owned(), name, output }, emit);
     }
 }
 

@@ -76,7 +76,8 @@ impl Assembler {
     /// A call in whole: completes the pieces that came before, or is new.
     pub(super) fn whole_call(&mut self, slot: Option<u32>, call_id: &str, name: &str, arguments: &str) {
         let same_id = |call: &Pending| !call_id.is_empty() && call.call_id == call_id;
-        if self.pending.iter().any(|call| call.closed && same_id(call)) {
+        // Agents repeat whole messages; a call that is known in whole, shown or still held, is no second one.
+        if self.pending.iter().any(|call| (call.closed || call.whole) && same_id(call)) {
             return;
         }
         let known =
@@ -118,18 +119,43 @@ impl Assembler {
         }
     }
 
-    /// The answer ends: every call that is still held is for the client.
+    /// The answer ends: every call that is still held is for the client. If it was cut off, the last one may be in pieces.
     pub(super) fn flush_calls(&mut self, cut: bool, emit: &mut dyn Emit) {
         for place in 0..self.pending.len() {
+            let last = place + 1 == self.pending.len();
             if let Some(call) = self.pending.get_mut(place) {
-                call.whole |= !cut || call.index.is_none();
+                call.whole |= !(cut && last);
             }
             self.advance(place, true, emit);
         }
     }
 
+    /// The agent ran a tool itself: its call, if it was held back, and what the tool said.
+    pub(super) fn call_output(&mut self, call_id: &str, name: Option<&str>, output: String, emit: &mut dyn Emit) {
+        let held = self.pending.iter().position(|call| !call.closed && call.index.is_none() && call.call_id == call_id);
+        let mut tool = name.map(str::to_owned);
+        if let Some(place) = held {
+            let call = self.pending.remove(place);
+            tool = tool.or_else(|| Some(call.name.clone()));
+            self.agents_call(&call, emit);
+        } else {
+            for item in &mut self.answer.items {
+                if let Piece::Call { call_id: id, name, by, .. } = &mut item.piece {
+                    if id == call_id && !self.calls.hold {
+                        *by = AgentCall::Agent;
+                    }
+                    if id == call_id {
+                        tool = tool.or_else(|| Some(name.clone()));
+                    }
+                }
+            }
+        }
+        let name = tool.unwrap_or_else(|| "tool".to_owned());
+        self.single(Piece::CallOutput { call_id: call_id.to_owned(), name, output }, emit);
+    }
+
     /// A call that the agent ran itself, in one go.
-    pub(super) fn agents_call(&mut self, call: Pending, emit: &mut dyn Emit) {
+    pub(super) fn agents_call(&mut self, call: &Pending, emit: &mut dyn Emit) {
         self.supersede(emit);
         let index = self.start_call(&call.call_id, &call.name, AgentCall::Agent, emit);
         self.extend_call(index, if call.arguments.is_empty() { "{}" } else { &call.arguments }, emit);
