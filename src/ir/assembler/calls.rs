@@ -76,7 +76,8 @@ impl Assembler {
     /// A call in whole: completes the pieces that came before, or is new.
     pub(super) fn whole_call(&mut self, slot: Option<u32>, call_id: &str, name: &str, arguments: &str) {
         let same_id = |call: &Pending| !call_id.is_empty() && call.call_id == call_id;
-        if self.pending.iter().any(|call| call.closed && same_id(call)) {
+        // Agents repeat whole messages; a call that is known in whole, shown or still held, is no second one.
+        if self.pending.iter().any(|call| (call.closed || call.whole) && same_id(call)) {
             return;
         }
         let known =

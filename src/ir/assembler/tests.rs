@@ -174,6 +174,15 @@ fn pieces_then_the_whole_call_add_only_the_rest() {
 }
 
 #[test]
+fn a_call_that_is_repeated_in_whole_is_one_call() {
+    let whole = || call("c1", "f", "{}");
+    let expected = ["0 Client call c1 f", "0 +{}", "0 done", "finished ToolCalls"];
+    for calls in [hold(&[]), hold(&["f"]), Calls::default()] {
+        assert_eq!(events(calls, vec![whole(), whole(), Fragment::Done]), expected);
+    }
+}
+
+#[test]
 fn a_name_that_comes_late_is_waited_for() {
     let seen = events(
         hold(&["f"]),
