@@ -1,6 +1,8 @@
 //! stub
 use super::*;
 use bytes::BytesMut;
+mod message;
+pub(super) use message::{AgentMessage, AgentStream};
 pub struct ChatAgent;
 impl Dialect for ChatAgent {
     fn name(&self) -> &'static str {
