@@ -1,9 +1,9 @@
 //! What the chat dialects' tables and the reading of answers promise, whatever the dialect.
 
-use crate::dialect::{ChatCompletions, Dialect};
+use crate::dialect::{ChatAgent, ChatCompletions, Dialect};
 use crate::ir::{Carry, Field};
 
-const DIALECTS: &[&dyn Dialect] = &[&ChatCompletions];
+const DIALECTS: &[&dyn Dialect] = &[&ChatCompletions, &ChatAgent];
 
 #[test]
 fn every_field_has_one_row_in_every_table() {
