@@ -11,7 +11,7 @@ use crate::ir::{Answer, Usage};
 pub(crate) struct WholeCall<'a> {
     /// Its place among the calls, where streams are read by clients that want one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) index: Option<usize>,
+    index: Option<usize>,
     id: &'a str,
     r#type: &'static str,
     function: WholeFunction<'a>,
@@ -27,6 +27,11 @@ impl<'a> WholeCall<'a> {
     /// A call of a function.
     pub(crate) fn new(id: &'a str, name: &'a str, arguments: &'a str) -> Self {
         Self { index: None, id, r#type: "function", function: WholeFunction { name, arguments } }
+    }
+
+    /// The same call with its place among the calls.
+    pub(crate) fn at(self, index: usize) -> Self {
+        Self { index: Some(index), ..self }
     }
 }
 
