@@ -17,7 +17,7 @@ pub(super) use answer::{End, StreamReader, read_answer};
 pub(super) use citation::{Nested as Citation, to_chat as cite};
 pub(super) use frames::{fail_as_openai, finish_stream, write_body, write_frame};
 pub(super) use history::read as read_history;
-pub(super) use lines::{Line, Style, lines, system_lines, text_only};
+pub(super) use lines::{Line, Style, lines, role_name, system_lines, text_only};
 pub(super) use path::Path;
 pub(super) use request::{Extras, encode, envelope, note_rest, read, read_params, refuse_opaque};
 pub(super) use rows::unwrap;

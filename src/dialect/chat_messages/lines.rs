@@ -91,9 +91,12 @@ pub(crate) fn system_lines<'r, 'a>(request: &'r Request<'a>) -> Vec<Line<'r, 'a>
     instructions.map(|text| Line::plain("system", text.clone())).collect()
 }
 
+/// Who speaks; older servers do not know `developer`.
+pub(crate) fn role_name(message: &Message<'_>) -> &'static str {
+    if message.role == Role::Developer { "system" } else { message.role.name() }
+}
+
 fn said<'r, 'a>(message: &'r Message<'a>, style: Style) -> Result<Line<'r, 'a>, Error> {
-    // Older servers do not know `developer`.
-    let role = if message.role == Role::Developer { "system" } else { message.role.name() };
     // A single text is written as a string, which the oldest servers know too.
     let single = matches!(message.parts.as_slice(), [] | [Part::Text(_) | Part::Refusal(_)]);
     let content = if style.rich && message.role == Role::User && !single {
@@ -104,7 +107,7 @@ fn said<'r, 'a>(message: &'r Message<'a>, style: Style) -> Result<Line<'r, 'a>, 
         Content::Text(message.joined("\n"))
     };
     let id = message.id.as_deref().filter(|_| style.ids);
-    Ok(Line { content, name: message.name.as_deref(), id, ..Line::plain(role, Str::default()) })
+    Ok(Line { content, name: message.name.as_deref(), id, ..Line::plain(role_name(message), Str::default()) })
 }
 
 fn assistant<'r, 'a>(turn: Assistant<'r, 'a>, style: Style) -> Result<Line<'r, 'a>, Error> {

@@ -1,9 +1,9 @@
 //! What the chat dialects' tables and the reading of answers promise, whatever the dialect.
 
-use crate::dialect::{ChatAgent, ChatCompletions, ChatModel, Dialect};
+use crate::dialect::{ChatAgent, ChatCompletions, ChatModel, Dialect, SplitChatMessages};
 use crate::ir::{Carry, Field};
 
-const DIALECTS: &[&dyn Dialect] = &[&ChatCompletions, &ChatAgent, &ChatModel];
+const DIALECTS: &[&dyn Dialect] = &[&ChatCompletions, &ChatAgent, &ChatModel, &SplitChatMessages];
 
 #[test]
 fn every_field_has_one_row_in_every_table() {
