@@ -75,12 +75,12 @@ pub fn read(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error 
     }
 }
 
-/// Reads the error inside a stream's frame or a 200 body: `{"error": ...}` or `{"error_code", "message"}`; `None` if
-/// `value` is none of these.
+/// Reads the error inside a stream's frame or a 200 body: `{"error": ...}`, `{"error_code", "message"}` or
+/// `{"detail": ...}`; `None` if `value` is none of these.
 #[must_use]
 pub(super) fn in_band(value: &RawValue) -> Option<Error> {
     let shape = serde_json::from_str::<Shape<'_>>(value.get()).ok()?;
-    if shape.error.is_none() && shape.error_code.is_none() {
+    if shape.error.is_none() && shape.error_code.is_none() && shape.detail.is_none() {
         return None;
     }
     if let Some(error) = shape.error {

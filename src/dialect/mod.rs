@@ -13,6 +13,7 @@ mod admit;
 mod backend_error;
 mod chat_agent;
 mod chat_completions;
+mod chat_messages;
 mod chat_model;
 mod params;
 mod responses;
