@@ -75,7 +75,7 @@ fn room(path: &Path) -> String {
 }
 
 fn is_test(path: &Path) -> bool {
-    path.file_stem().is_some_and(|stem| stem == "tests") || path.iter().any(|part| part == "tests")
+    path.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing") || path.iter().any(|part| part == "tests")
 }
 
 /// The file up to its tests.

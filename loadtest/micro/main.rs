@@ -26,7 +26,9 @@ fn main() {
 
 /// A chat of about `size` bytes, turn by turn.
 fn chat(size: usize) -> String {
-    let mut body = r#"{"model":"agent","stream":true,"temperature":0.2,"messages":[{"role":"system","content":"Be brief."}"#.to_owned();
+    let mut body =
+        r#"{"model":"agent","stream":true,"temperature":0.2,"messages":[{"role":"system","content":"Be brief."}"#
+            .to_owned();
     let mut turn = 0;
     while body.len() + 160 < size {
         let role = if turn % 2 == 0 { "user" } else { "assistant" };
@@ -82,7 +84,9 @@ fn request_responses_to_chat_agent(bencher: Bencher<'_, '_>, size: usize) {
 fn agent_server() -> String {
     let mut text = String::new();
     for _ in 0..EVENTS {
-        text.push_str("data: {\"type\": \"response.output_text.delta\", \"item_id\": \"msg_1\", \"delta\": \"a few words \"}\n\n");
+        text.push_str(
+            "data: {\"type\": \"response.output_text.delta\", \"item_id\": \"msg_1\", \"delta\": \"a few words \"}\n\n",
+        );
     }
     text.push_str("data: [DONE]\n\n");
     text
@@ -92,7 +96,9 @@ fn agent_server() -> String {
 fn chat_agent() -> String {
     let mut text = String::new();
     for _ in 0..EVENTS {
-        text.push_str("data: {\"delta\": {\"role\": \"assistant\", \"content\": \"a few words \", \"id\": \"m1\"}}\n\n");
+        text.push_str(
+            "data: {\"delta\": {\"role\": \"assistant\", \"content\": \"a few words \", \"id\": \"m1\"}}\n\n",
+        );
     }
     text.push_str("data: {\"delta\": {\"role\": \"assistant\", \"content\": \"\", \"id\": \"m1\"}, \"finish_reason\": \"stop\"}\n\ndata: [DONE]\n\n");
     text

@@ -54,8 +54,8 @@ pub fn read(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error 
         429 => Kind::RateLimited,
         // A workspace reports its rate limit with a 400 at times.
         400 if &*code == "REQUEST_LIMIT_EXCEEDED" => Kind::RateLimited,
-        // The open-source scoring server answers 400 when the agent raised; only the trace tells.
-        400 if !trace.is_empty() && &*code == "BAD_REQUEST" => Kind::AgentFailed,
+        // A scoring server answers 400 when the agent raised; only the trace tells, or these words where it is withheld.
+        400 if &*code == "BAD_REQUEST" && (!trace.is_empty() || raised(said.as_ref())) => Kind::AgentFailed,
         400..=499 => Kind::BackendRefusedRequest,
         _ => Kind::AgentFailed,
     };
@@ -114,6 +114,11 @@ pub(super) fn failed_as(code: &str, message: &str) -> Error {
         _ => Kind::AgentFailed,
     };
     Error::new(kind, if message.is_empty() { "the agent failed".to_owned() } else { clip(message) })
+}
+
+/// Whether these are the words with which a scoring server reports an exception of the agent.
+fn raised(said: Option<&(String, Option<String>)>) -> bool {
+    said.is_some_and(|(message, _)| message.starts_with("Encountered an unexpected error while evaluating the model"))
 }
 
 /// The message, and the field it is about.
@@ -219,7 +224,7 @@ mod tests {
             let error = in_band(serde_json::from_str(value).unwrap()).unwrap();
             assert_eq!((error.kind(), error.message()), (kind, message), "{value}");
         }
-        assert!(in_band(serde_json::from_str(r#"{"error":null,"detail":"x"}"#).unwrap()).is_none());
+        assert!(in_band(serde_json::from_str(r#"{"error":null,"message":"x"}"#).unwrap()).is_none());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 use super::receive::Entrance;
 use crate::config::AnswerShape;
-use crate::dialect::{self, Ask, ChatCompletions, Dialect, Responses, Shape, SplitChatMessages, Surface, Target};
+use crate::dialect::{self, Ask, ChatAgent, ChatCompletions, Dialect, Responses, Shape, SplitChatMessages, Surface, Target};
 use crate::error::{Error, Kind};
 use crate::ir::{Body, Calls, Dropped, Request};
 use crate::route::Route;
@@ -122,6 +122,13 @@ impl Voices {
         }
     }
 
+    /// Clients whose own shape tells the agent's calls apart from theirs see them: ChatAgent's by the tool messages beside
+    /// them, a ResponsesAgent's client by their outputs. To all others a call is a call to run.
+    fn shows_agents_calls(&self) -> bool {
+        let writes = self.writes.name();
+        writes == ChatAgent.name() || (writes == Responses.name() && self.surface == Surface::Invocations)
+    }
+
     fn ask(&self, entrance: &Entrance, body: &Body<'_>, route: &Route, request: &Request<'_>) -> Ask {
         let model = match (&request.model, entrance) {
             (Some(model), _) => model.to_string(),
@@ -135,7 +142,7 @@ impl Voices {
             include_usage: request.include_usage,
             shape: self.shape,
             wrapped: self.writes.name() == SplitChatMessages.name() && body.get("query").is_none(),
-            show_agents_calls: self.surface == Surface::Invocations || route.show_server_tools,
+            show_agents_calls: route.show_server_tools || self.shows_agents_calls(),
             echo: if responses { Responses::echo(request) } else { String::new() },
         }
     }

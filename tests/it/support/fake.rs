@@ -39,11 +39,6 @@ impl Seen {
             key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
         })
     }
-
-    /// The body as JSON.
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.body))
-    }
 }
 
 /// A running fake.
