@@ -6,10 +6,12 @@
 
 use serde_json::value::RawValue;
 
-use super::{Answer, Event, Finish, Fragment, Json, Output, Piece};
+use super::{Answer, Event, Finish, Fragment, Output, Piece};
 use crate::error::{Error, Kind};
 
 mod calls;
+mod defer;
+mod messages;
 
 pub use calls::Calls;
 use calls::Pending;
@@ -34,8 +36,8 @@ pub struct Assembler {
     calls: Calls,
     /// Messages that were closed because something else began, before the backend said that they were done.
     superseded: Vec<(String, usize)>,
-    /// Text that came while a call was open; it follows when the call is closed.
-    deferred: String,
+    /// What came while a call was open; it follows when the call is closed.
+    deferred: Vec<Fragment<'static>>,
     finish: Option<Finish>,
     room: usize,
     ended: bool,
@@ -66,7 +68,7 @@ impl Assembler {
             pending: Vec::new(),
             calls,
             superseded: Vec::new(),
-            deferred: String::new(),
+            deferred: Vec::new(),
             finish: None,
             room: limit,
             ended: false,
@@ -104,6 +106,12 @@ impl Assembler {
         if let Err(error) = self.take_room(&fragment) {
             return self.fail(error, emit);
         }
+        if let Some(fragment) = self.defer(fragment, emit) {
+            self.take(fragment, emit);
+        }
+    }
+
+    fn take(&mut self, fragment: Fragment<'_>, emit: &mut dyn Emit) {
         match fragment {
             Fragment::Begin { id } => self.answer.upstream_id = id.map(super::Str::into_string),
             Fragment::Text { item, delta } => self.text(item.as_deref(), &delta, emit),
@@ -132,9 +140,7 @@ impl Assembler {
             Fragment::CallOutput { call_id, name, output } => {
                 self.call_output(&call_id, name.as_deref(), output.into_string(), emit);
             }
-            Fragment::Opaque { kind, raw } => {
-                self.single(Piece::Opaque { kind: kind.into_string(), raw: raw.into_owned() }, emit);
-            }
+            Fragment::Opaque { kind, raw } => self.opaque(kind.into_string(), raw.into_owned(), emit),
             Fragment::CustomOutputs(outputs) => self.answer.custom_outputs = Some(outputs.into_owned()),
             Fragment::Databricks(output) => self.answer.databricks = Some(output.into_owned()),
             Fragment::Trace(id) => self.answer.trace_id = Some(id.into_string()),
@@ -181,37 +187,6 @@ impl Assembler {
         Ok(())
     }
 
-    fn text(&mut self, item: Option<&str>, delta: &str, emit: &mut dyn Emit) {
-        if delta.is_empty() {
-            return;
-        }
-        self.release(emit);
-        if matches!(self.open, Some(Open::Call { .. })) {
-            self.deferred.push_str(delta);
-            return;
-        }
-        if self.refuses() {
-            self.supersede(emit);
-        }
-        let index = self.open_message(item, emit);
-        if let Some(Output { piece: Piece::Message { text, .. }, .. }) = self.answer.items.get_mut(index) {
-            text.push_str(delta);
-            emit.event(&Event::Text { index, delta }, &self.answer);
-        }
-    }
-
-    fn refusal(&mut self, item: Option<&str>, delta: &str, emit: &mut dyn Emit) {
-        if delta.is_empty() {
-            return;
-        }
-        self.release(emit);
-        let index = self.open_message(item, emit);
-        if let Some(Output { piece: Piece::Message { refusal, .. }, .. }) = self.answer.items.get_mut(index) {
-            refusal.push_str(delta);
-            emit.event(&Event::Refusal { index, delta }, &self.answer);
-        }
-    }
-
     fn reasoning(&mut self, item: Option<&str>, delta: &str, emit: &mut dyn Emit) {
         if delta.is_empty() {
             return;
@@ -221,81 +196,6 @@ impl Assembler {
             text.push_str(delta);
             emit.event(&Event::Reasoning { index, delta }, &self.answer);
         }
-    }
-
-    /// Whether the open message has begun to refuse: what is said after that is another message, so that in every message
-    /// the text stands before the refusal.
-    fn refuses(&self) -> bool {
-        let Some(Open::Message { index, .. }) = self.open else { return false };
-        let message = self.answer.items.get(index).map(|item| &item.piece);
-        matches!(message, Some(Piece::Message { refusal, .. }) if !refusal.is_empty())
-    }
-
-    fn annotation(&mut self, annotation: &RawValue, emit: &mut dyn Emit) {
-        if self.refuses() {
-            return;
-        }
-        let Some(Open::Message { index, .. }) = self.open else { return };
-        let Some(Output { piece: Piece::Message { annotations, .. }, .. }) = self.answer.items.get_mut(index) else {
-            return;
-        };
-        if annotations.iter().any(|known| known.get() == annotation.get()) {
-            return;
-        }
-        annotations.push(annotation.to_owned());
-        emit.event(&Event::Annotation { index, annotation }, &self.answer);
-    }
-
-    /// A message in whole: emits what the deltas had not said yet and closes it. Says nothing if it had been said before.
-    fn message(
-        &mut self,
-        item: Option<&str>,
-        whole: &str,
-        refused: &str,
-        annotations: Vec<Json<'_>>,
-        emit: &mut dyn Emit,
-    ) {
-        self.release(emit);
-        let known = self.said(item, whole, refused);
-        if known.is_none() {
-            if self.was_said(item, whole) {
-                return;
-            }
-            self.close(true, emit);
-            self.open_message(item, emit);
-        }
-        let open = match &self.open {
-            Some(Open::Message { item, .. }) => item.clone(),
-            _ => None,
-        };
-        let (text, refusal) = known.unwrap_or((0, 0));
-        self.text(open.as_deref(), whole.get(text..).unwrap_or_default(), emit);
-        for annotation in annotations {
-            self.annotation(&annotation, emit);
-        }
-        self.refusal(open.as_deref(), refused.get(refusal..).unwrap_or_default(), emit);
-        self.close(true, emit);
-    }
-
-    /// How much of a whole message's text and refusal the open message has said; `None` if that is another message.
-    fn said(&self, item: Option<&str>, whole: &str, refused: &str) -> Option<(usize, usize)> {
-        let Some(Open::Message { index, item: open }) = &self.open else { return None };
-        let Some(Piece::Message { text, refusal, .. }) = self.answer.items.get(*index).map(|item| &item.piece) else {
-            return None;
-        };
-        // Streamed text wins over a whole that says otherwise: the client has read it already.
-        let rest = |whole: &str, said: &str| if whole.starts_with(said) { said.len() } else { whole.len() };
-        let same = item.is_some() && item == open.as_deref();
-        (same || whole.starts_with(text.as_str())).then(|| (rest(whole, text), rest(refused, refusal)))
-    }
-
-    /// Whether a whole message is one that was streamed already and closed because something else began.
-    fn was_said(&mut self, item: Option<&str>, whole: &str) -> bool {
-        let Some(item) = item else { return false };
-        let Some(place) = self.superseded.iter().position(|(name, _)| name == item) else { return false };
-        let (_, index) = self.superseded.swap_remove(place);
-        let text = self.answer.items.get(index).and_then(|item| item.piece.text());
-        text.is_some_and(|text| whole.starts_with(text))
     }
 
     fn thought(&mut self, item: Option<&str>, whole: &str, sealed: Option<String>, emit: &mut dyn Emit) {
@@ -315,20 +215,6 @@ impl Assembler {
         self.close(true, emit);
     }
 
-    /// The open message, or a new one; a new name means a new message.
-    fn open_message(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
-        if let Some(Open::Message { index, item: open }) = &self.open
-            && (item.is_none() || open.is_none() || open.as_deref() == item)
-        {
-            return *index;
-        }
-        self.supersede(emit);
-        let piece = Piece::Message { text: String::new(), refusal: String::new(), annotations: Vec::new() };
-        let index = self.begin(piece, emit);
-        self.open = Some(Open::Message { index, item: item.map(str::to_owned) });
-        index
-    }
-
     fn open_reasoning(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
         if let Some(Open::Reasoning { index, item: open }) = &self.open
             && (item.is_none() || open.is_none() || open.as_deref() == item)
@@ -339,6 +225,14 @@ impl Assembler {
         let index = self.begin(Piece::Reasoning { text: String::new(), encrypted: None }, emit);
         self.open = Some(Open::Reasoning { index, item: item.map(str::to_owned) });
         index
+    }
+
+    /// An item that nobody knows; said twice it is still one.
+    fn opaque(&mut self, kind: String, raw: Box<RawValue>, emit: &mut dyn Emit) {
+        let same = |item: &Output| matches!(&item.piece, Piece::Opaque { raw: known, .. } if known.get() == raw.get());
+        if !self.answer.items.iter().any(same) {
+            self.single(Piece::Opaque { kind, raw }, emit);
+        }
     }
 
     /// An item that comes in one piece.
@@ -374,9 +268,8 @@ impl Assembler {
             item.complete = complete;
         }
         emit.event(&Event::ItemDone { index }, &self.answer);
-        if matches!(open, Open::Call { .. }) && !self.deferred.is_empty() {
-            let text = std::mem::take(&mut self.deferred);
-            self.text(None, &text, emit);
+        if matches!(open, Open::Call { .. }) {
+            self.resume(emit);
         }
     }
 
@@ -384,6 +277,10 @@ impl Assembler {
         let finish = self.finish.unwrap_or(Finish::Stop);
         let cut = matches!(finish, Finish::Length | Finish::ContentFilter);
         self.flush_calls(cut, emit);
+        if cut && matches!(self.open, Some(Open::Call { .. })) {
+            // The call was cut off, and what is cut off is the last.
+            self.deferred.clear();
+        }
         self.close(!cut, emit);
         self.answer.finish = Some(finish);
         self.ended = true;

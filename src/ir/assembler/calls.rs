@@ -43,6 +43,11 @@ impl Pending {
         }
     }
 
+    /// Nothing says that it is in pieces.
+    fn may_be_whole(&self) -> bool {
+        self.arguments.is_empty() || self.arguments_are_json()
+    }
+
     fn arguments_are_json(&self) -> bool {
         serde_json::from_str::<serde::de::IgnoredAny>(&self.arguments).is_ok()
     }
@@ -119,12 +124,22 @@ impl Assembler {
         }
     }
 
+    /// Closes the open call, the item at `index`, if its arguments are whole or if this is the output of it.
+    pub(super) fn settle(&mut self, index: usize, output_of: Option<&str>, emit: &mut dyn Emit) {
+        let Some(place) = self.pending.iter().position(|call| call.index == Some(index)) else { return };
+        let Some(call) = self.pending.get_mut(place) else { return };
+        call.whole |= output_of.is_some_and(|call_id| call_id == call.call_id);
+        if call.whole || call.arguments_are_json() {
+            self.advance(place, true, emit);
+        }
+    }
+
     /// The answer ends: every call that is still held is for the client. If it was cut off, the last one may be in pieces.
     pub(super) fn flush_calls(&mut self, cut: bool, emit: &mut dyn Emit) {
         for place in 0..self.pending.len() {
             let last = place + 1 == self.pending.len();
             if let Some(call) = self.pending.get_mut(place) {
-                call.whole |= !(cut && last);
+                call.whole |= !cut || (!last && call.may_be_whole());
             }
             self.advance(place, true, emit);
         }
@@ -198,12 +213,13 @@ impl Assembler {
         ends
     }
 
-    /// Whether a call may be shown: it has a name and an id, no other item is half said, and it is for the client.
+    /// Whether a call may be shown: it has a name and an id, no other item is half said, and it is for the client. Pieces
+    /// that nobody ever names are no call: there is nothing to run.
     fn may_start(&self, call: &Pending, released: bool) -> bool {
-        let known = !call.name.is_empty() && (call.whole || !call.call_id.is_empty());
+        let known = !call.name.is_empty() && (released || call.whole || !call.call_id.is_empty());
         let busy = matches!(self.open, Some(Open::Call { .. }));
         let free = released || !self.calls.hold || (!call.whole && self.is_declared(&call.name));
-        (known || released) && free && !busy
+        known && free && !busy
     }
 
     fn is_declared(&self, name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! What the assembler levels, told by the events that come out.
 
 use super::*;
-use crate::ir::{Str, Usage};
+use crate::ir::{Json, Str, Usage};
 
 /// Feeds fragments and writes the events down, one short line each.
 fn events(calls: Calls, fragments: Vec<Fragment<'_>>) -> Vec<String> {
@@ -293,4 +293,50 @@ fn in_every_message_text_and_citations_stand_before_the_refusal() {
     };
     let seen = events(hold(&[]), vec![whole, Fragment::Done]);
     assert_eq!(seen, ["0 message", "0 +a", "0 cites 1", "0 refuses +no", "0 done", "finished Stop"]);
+}
+
+#[test]
+fn what_comes_for_another_item_waits_until_the_open_call_is_whole() {
+    let thought = || Fragment::Reasoning { item: None, delta: "hm".into() };
+    let rest = |cut: bool| {
+        let mut fragments = vec![begin(0, "c", "f"), arguments(0, "{"), thought(), whole("m", "text")];
+        fragments.push(if cut { Fragment::Finish(Finish::Length) } else { arguments(0, "}") });
+        fragments.push(Fragment::Done);
+        events(hold(&["f"]), fragments)
+    };
+    let expected = [
+        "0 Client call c f",
+        "0 +{",
+        "0 +}",
+        "0 done",
+        "1 reasoning",
+        "1 thinks +hm",
+        "1 done",
+        "2 message",
+        "2 +text",
+        "2 done",
+        "finished ToolCalls",
+    ];
+    assert_eq!(rest(false), expected);
+    assert_eq!(rest(true), ["0 Client call c f", "0 +{", "0 cut", "finished Length"], "what is cut off is the last");
+}
+
+#[test]
+fn an_output_ends_its_call() {
+    let seen = events(Calls::default(), vec![begin(0, "c", "f"), output("c", "21"), Fragment::Done]);
+    let expected = ["0 Client call c f", "0 +{}", "0 done", "1 output c f 21", "1 done", "finished Stop"];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn pieces_that_nobody_names_are_no_call() {
+    for calls in [hold(&[]), Calls::default()] {
+        assert_eq!(events(calls, vec![arguments(7, "{}"), Fragment::Done]), ["finished Stop"]);
+    }
+}
+
+#[test]
+fn an_unknown_item_that_is_repeated_is_one_item() {
+    let thing = || Fragment::Opaque { kind: "thing".into(), raw: Json::Owned(crate::ir::json("x")) };
+    assert_eq!(events(hold(&[]), vec![thing(), thing(), Fragment::Done]), ["0 thing", "0 done", "finished Stop"]);
 }

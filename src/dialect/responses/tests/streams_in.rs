@@ -331,3 +331,42 @@ fn escapes_and_every_line_end_survive() {
         assert_eq!(items(&relay_in_steps(&stream, 1, hold(), &ask()).0).len(), 1);
     }
 }
+
+/// Frames that agents send, to be thrown together at random.
+const POOL: &[&str] = &[
+    r#"{"type":"response.created","response":{"id":"resp_1"}}"#,
+    r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"message","id":"m1","role":"assistant","content":[]}}"#,
+    r#"{"type":"response.output_item.added","output_index":1,"item":{"type":"reasoning","id":"r1"}}"#,
+    r#"{"type":"response.output_item.added","output_index":2,"item":{"type":"function_call","id":"f1","call_id":"c1","name":"f","arguments":""}}"#,
+    r#"{"type":"response.output_item.added","output_index":3,"item":{"type":"function_call","id":"f2","call_id":"c2","name":"g","arguments":""}}"#,
+    r#"{"type":"response.function_call_arguments.delta","output_index":2,"delta":"{\"a\""}"#,
+    r#"{"type":"response.function_call_arguments.delta","output_index":3,"delta":"{}"}"#,
+    r#"{"type":"response.function_call_arguments.done","output_index":2,"arguments":"{\"a\":1}"}"#,
+    r#"{"type":"response.output_item.done","output_index":2,"item":{"type":"function_call","id":"f1","call_id":"c1","name":"f","arguments":"{\"a\":1}"}}"#,
+    r#"{"type":"response.output_item.done","item":{"type":"function_call","id":"m1","call_id":"c3","name":"f","arguments":""}}"#,
+    r#"{"type":"response.output_item.done","item":{"type":"function_call_output","call_id":"c1","output":"x"}}"#,
+    r#"{"type":"function_call_output","call_id":"c3","output":"y"}"#,
+    r#"{"type":"response.output_text.delta","item_id":"m1","delta":"one "}"#,
+    r#"{"type":"response.output_text.delta","item_id":"m2","delta":"two "}"#,
+    r#"{"type":"response.output_text.done","item_id":"m1","text":"one two "}"#,
+    r#"{"type":"response.output_item.done","item":{"type":"message","id":"m1","role":"assistant","content":[{"type":"output_text","text":"one two "}]}}"#,
+    r#"{"type":"response.output_item.done","item":{"type":"message","id":"m2","role":"assistant","content":[]}}"#,
+    r#"{"type":"response.refusal.delta","item_id":"m1","delta":"no"}"#,
+    r#"{"type":"response.reasoning_summary_text.delta","item_id":"r1","summary_index":0,"delta":"hm"}"#,
+    r#"{"type":"response.reasoning_text.delta","item_id":"r1","content_index":1,"delta":"raw"}"#,
+    r#"{"type":"response.output_item.done","item":{"type":"reasoning","id":"r1","summary":[{"text":"hm, so"}]}}"#,
+    r#"{"type":"response.output_text.annotation.added","annotation":{"type":"url_citation","url":"https://e"}}"#,
+    r#"{"type":"response.output_item.done","item":{"type":"mcp_approval_request","id":"apr_1"}}"#,
+    r#"{"type":"response.completed","response":{"status":"completed","usage":{"input_tokens":1}}}"#,
+    r#"{"type":"response.incomplete","response":{"incomplete_details":{"reason":"max_output_tokens"}}}"#,
+    r#"{"error":"boom"}"#,
+    DONE,
+];
+
+proptest::proptest! {
+    #[test]
+    fn any_mixture_of_frames_becomes_a_legal_stream(places in proptest::collection::vec(0..POOL.len(), 0..16)) {
+        let frames: Vec<_> = places.iter().map(|place| POOL[*place]).collect();
+        answer(&frames);
+    }
+}
