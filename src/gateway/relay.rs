@@ -118,7 +118,8 @@ pub struct Relay {
     /// Set when the backend's bytes pass as they are: the transcoder only watches them, and this writes the frame of a
     /// failure that the backend could not tell of itself.
     verbatim: Option<Box<dyn Writer>>,
-    /// Clients on `invocations` cannot be told of an error by a frame alone: the connection is broken off as well.
+    /// Clients on `invocations` do not look for errors in frames, so when the backend broke off, their connection is
+    /// broken off as well. An error that the agent told of itself ends their stream as it does without us.
     abort: bool,
     state: State,
 }
@@ -204,7 +205,7 @@ impl Relay {
         if self.transcoder.ended() {
             // The end of the backend's body is usually there already; seeing it lets the connection be used again.
             let _ = self.source.poll_next(cx);
-            self.over(self.transcoder.answer().failure.is_some());
+            self.over(self.transcoder.answer().failure.as_ref().is_some_and(broke_off));
         }
     }
 
@@ -220,10 +221,7 @@ impl Relay {
             None => self.transcoder.end(),
         }
         let answer = self.transcoder.answer();
-        let broken = answer
-            .failure
-            .as_ref()
-            .filter(|error| matches!(error.kind(), Kind::Cut | Kind::IdleTimeout | Kind::FirstByteTimeout));
+        let broken = answer.failure.as_ref().filter(|error| broke_off(error));
         let mut frame = BytesMut::new();
         if let (Some(error), Some(writer)) = (broken, &mut self.verbatim) {
             writer.event(&Event::Failed(error), answer, &mut frame);
@@ -242,6 +240,11 @@ impl Relay {
     fn take(&mut self) -> Bytes {
         self.transcoder.out().split().freeze()
     }
+}
+
+/// Whether the backend's stream ended where it should not have, without a word.
+fn broke_off(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Cut | Kind::BackendGarbage | Kind::IdleTimeout | Kind::FirstByteTimeout)
 }
 
 /// The body of an answer to a client.

@@ -7,7 +7,9 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 use super::receive::Entrance;
 use crate::config::AnswerShape;
-use crate::dialect::{self, Ask, ChatAgent, ChatCompletions, Dialect, Responses, Shape, SplitChatMessages, Surface, Target};
+use crate::dialect::{
+    self, Ask, ChatAgent, ChatCompletions, Dialect, Responses, Shape, SplitChatMessages, Surface, Target,
+};
 use crate::error::{Error, Kind};
 use crate::ir::{Body, Calls, Dropped, Request};
 use crate::route::Route;
