@@ -162,7 +162,7 @@ fn files_stay_small() {
 #[test]
 fn names_say_something() {
     for (path, _) in sources() {
-        for part in path.iter() {
+        for part in &path {
             let name = part.to_string_lossy();
             let name = name.trim_end_matches(".rs");
             assert!(!EMPTY_NAMES.contains(&name), "{}: `{name}` says nothing", path.display());

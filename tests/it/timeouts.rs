@@ -12,12 +12,16 @@ const DEADLINES: &str = "timeouts: { connect: 300ms, first_byte: 400ms, idle: 40
 
 #[tokio::test]
 async fn a_backend_that_keeps_still_is_a_504_in_time() {
-    let begun = says::frames("responses", Act::Text)[0].clone();
+    let stream_begun = says::frames("responses", Act::Text)[0].clone();
     let plain_begun = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{".to_vec();
     let cases: [(&str, Vec<Step>, &str); 3] = [
         ("no head", vec![Step::Hang], "backend_first_byte_timeout"),
         ("half a body", vec![Step::Write(plain_begun), Step::Hang], "backend_idle_timeout"),
-        ("half a stream", vec![Step::Write(chunked(begun.as_bytes(), false)), Step::Hang], "backend_idle_timeout"),
+        (
+            "half a stream",
+            vec![Step::Write(chunked(stream_begun.as_bytes(), false)), Step::Hang],
+            "backend_idle_timeout",
+        ),
     ];
     for (what, steps, code) in cases {
         let fake = Fake::start(steps).await;
