@@ -34,6 +34,9 @@ pub(crate) enum End {
     Terminator,
 }
 
+/// How deep an answer may be wrapped (`{"predictions": [...]}`); a server could send a million brackets.
+const WRAPPINGS: usize = 4;
+
 /// How much of a message is in one place.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Extent {
@@ -59,7 +62,7 @@ pub(crate) struct StreamReader {
 /// Reads an answer that came in one body.
 pub(crate) fn read_answer(body: &[u8], out: &mut dyn Sink) {
     let mut reader = StreamReader::new(End::FinishReason);
-    if let Ok(true) = reader.json(body, Extent::Whole, out) {
+    if let Ok(true) = reader.json(body, Extent::Whole, WRAPPINGS, out) {
         reader.finish(out);
     } else {
         reader.fail(Error::new(Kind::BackendGarbage, "the agent's answer is in no form that this gateway knows"), out);
@@ -74,7 +77,7 @@ impl Reader for StreamReader {
         if frame.is_done() {
             return self.finish(out);
         }
-        if let Err(error) = self.json(frame.data, Extent::TextInPieces, out) {
+        if let Err(error) = self.json(frame.data, Extent::TextInPieces, WRAPPINGS, out) {
             let message = "the agent's endpoint sent an event that is not JSON";
             self.fail(Error::new(Kind::BackendGarbage, message).because(error), out);
         }
@@ -95,18 +98,25 @@ impl StreamReader {
         Self { end, slots: Slots::default(), begun: false, finished: false, over: false }
     }
 
-    /// Takes in one JSON text; false if it is nothing that we know.
-    fn json(&mut self, bytes: &[u8], extent: Extent, out: &mut dyn Sink) -> Result<bool, serde_json::Error> {
+    /// Takes in one JSON text, in at most so many `wrappings`; false if it is nothing that we know.
+    fn json(
+        &mut self,
+        bytes: &[u8],
+        extent: Extent,
+        wrappings: usize,
+        out: &mut dyn Sink,
+    ) -> Result<bool, serde_json::Error> {
+        let Some(inner) = wrappings.checked_sub(1) else { return Ok(false) };
         match bytes.trim_ascii_start().first() {
             Some(b'{') => match serde_json::from_slice::<Payload<'_>>(bytes) {
-                Ok(payload) => Ok(self.payload(bytes, &payload, extent, out)),
+                Ok(payload) => Ok(self.payload(bytes, &payload, extent, inner, out)),
                 Err(error) if error.is_data() => Ok(false),
                 Err(error) => Err(error),
             },
             Some(b'[') => {
                 let mut known = false;
                 each(serde_json::from_slice(bytes)?, |element| {
-                    known |= self.json(element.get().as_bytes(), extent, out).unwrap_or(false);
+                    known |= self.json(element.get().as_bytes(), extent, inner, out).unwrap_or(false);
                 });
                 Ok(known)
             }
@@ -119,7 +129,14 @@ impl StreamReader {
         }
     }
 
-    fn payload(&mut self, bytes: &[u8], payload: &Payload<'_>, extent: Extent, out: &mut dyn Sink) -> bool {
+    fn payload(
+        &mut self,
+        bytes: &[u8],
+        payload: &Payload<'_>,
+        extent: Extent,
+        wrappings: usize,
+        out: &mut dyn Sink,
+    ) -> bool {
         if payload.is_failure() {
             let failure = serde_json::from_slice(bytes).ok().and_then(backend_error::in_band);
             self.fail(failure.unwrap_or_else(|| backend_error::failed("")), out);
@@ -141,7 +158,7 @@ impl StreamReader {
         }
         let predicted = payload
             .predictions
-            .is_some_and(|predicted| self.json(predicted.get().as_bytes(), extent, out).unwrap_or(false));
+            .is_some_and(|predicted| self.json(predicted.get().as_bytes(), extent, wrappings, out).unwrap_or(false));
         self.finish_reason(payload.finish_reason.given(), out);
         self.beside(payload, out);
         predicted || payload.has_content()

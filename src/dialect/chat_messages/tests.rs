@@ -49,6 +49,18 @@ const FRAMES: &[&str] = &[
     "[DONE]",
 ];
 
+#[test]
+fn a_million_brackets_are_no_answer() {
+    let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+    let wrapped = r#"{"predictions":"#.repeat(100_000) + "1" + &"}".repeat(100_000);
+    for body in [deep, wrapped] {
+        for dialect in DIALECTS {
+            let seen = read_whole(*dialect, &body);
+            assert!(seen.last().unwrap().starts_with("failed BackendGarbage"), "{seen:?}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn every_stream_is_read_to_exactly_one_end(picks in proptest::collection::vec(0..FRAMES.len(), 0..12)) {
