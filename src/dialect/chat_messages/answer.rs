@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::dialect::{Reader, backend_error};
@@ -13,14 +14,16 @@ use crate::error::{Error, Kind};
 use crate::ir::{Finish, Fragment, Json, Sink, Str};
 use crate::sse::Frame;
 
+mod loose;
 mod slots;
 mod spoken;
 mod wire;
 
 use super::citation;
+use loose::each;
 use slots::Slots;
 use spoken::Spoken;
-use wire::{Choice, Databricks, Payload, Said, ToolCall, each};
+use wire::{Choice, Databricks, Payload, Said, ToolCall};
 
 /// Where a stream may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +33,9 @@ pub(crate) enum End {
     /// At `[DONE]` only: nothing else tells a whole answer from half of one.
     Terminator,
 }
+
+/// How deep an answer may be wrapped (`{"predictions": [...]}`); a server could send a million brackets.
+const WRAPPINGS: usize = 4;
 
 /// How much of a message is in one place.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,9 +62,7 @@ pub(crate) struct StreamReader {
 /// Reads an answer that came in one body.
 pub(crate) fn read_answer(body: &[u8], out: &mut dyn Sink) {
     let mut reader = StreamReader::new(End::FinishReason);
-    let value = serde_json::from_slice::<&RawValue>(body);
-    let known = value.is_ok_and(|value| reader.value(value, Extent::Whole, out));
-    if known {
+    if let Ok(true) = reader.json(body, Extent::Whole, WRAPPINGS, out) {
         reader.finish(out);
     } else {
         reader.fail(Error::new(Kind::BackendGarbage, "the agent's answer is in no form that this gateway knows"), out);
@@ -67,21 +71,15 @@ pub(crate) fn read_answer(body: &[u8], out: &mut dyn Sink) {
 
 impl Reader for StreamReader {
     fn frame(&mut self, frame: Frame<'_>, out: &mut dyn Sink) {
-        if self.over {
+        if self.over || frame.data.trim_ascii().is_empty() {
             return;
         }
         if frame.is_done() {
             return self.finish(out);
         }
-        match serde_json::from_slice::<&RawValue>(frame.data) {
-            Ok(value) => {
-                self.value(value, Extent::TextInPieces, out);
-            }
-            Err(error) if frame.data.trim_ascii().is_empty() => drop(error),
-            Err(error) => {
-                let message = "the agent's endpoint sent an event that is not JSON";
-                self.fail(Error::new(Kind::BackendGarbage, message).because(error), out);
-            }
+        if let Err(error) = self.json(frame.data, Extent::TextInPieces, WRAPPINGS, out) {
+            let message = "the agent's endpoint sent an event that is not JSON";
+            self.fail(Error::new(Kind::BackendGarbage, message).because(error), out);
         }
     }
 
@@ -100,44 +98,67 @@ impl StreamReader {
         Self { end, slots: Slots::default(), begun: false, finished: false, over: false }
     }
 
-    /// Takes in one JSON value; false if it is nothing we know.
-    fn value(&mut self, value: &RawValue, extent: Extent, out: &mut dyn Sink) -> bool {
-        match value.get().as_bytes().first() {
-            Some(b'{') => match serde_json::from_str::<Payload<'_>>(value.get()) {
-                Ok(payload) => self.payload(value, &payload, extent, out),
-                Err(_) => false,
+    /// Takes in one JSON text, in at most so many `wrappings`; false if it is nothing that we know.
+    fn json(
+        &mut self,
+        bytes: &[u8],
+        extent: Extent,
+        wrappings: usize,
+        out: &mut dyn Sink,
+    ) -> Result<bool, serde_json::Error> {
+        let Some(inner) = wrappings.checked_sub(1) else { return Ok(false) };
+        match bytes.trim_ascii_start().first() {
+            Some(b'{') => match serde_json::from_slice::<Payload<'_>>(bytes) {
+                Ok(payload) => Ok(self.payload(bytes, &payload, extent, inner, out)),
+                Err(error) if error.is_data() => Ok(false),
+                Err(error) => Err(error),
             },
             Some(b'[') => {
                 let mut known = false;
-                each(value, |element| known |= self.value(element, extent, out));
-                known
+                each(serde_json::from_slice(bytes)?, |element| {
+                    known |= self.json(element.get().as_bytes(), extent, inner, out).unwrap_or(false);
+                });
+                Ok(known)
             }
             Some(b'"') => {
-                self.said(&Said { content: Some(value), ..Said::default() }, extent, out);
-                true
+                let content = serde_json::from_slice(bytes)?;
+                self.said(&Said { content: Some(content), ..Said::default() }, extent, out);
+                Ok(true)
             }
-            _ => false,
+            _ => serde_json::from_slice::<IgnoredAny>(bytes).map(|_| false),
         }
     }
 
-    fn payload(&mut self, value: &RawValue, payload: &Payload<'_>, extent: Extent, out: &mut dyn Sink) -> bool {
+    fn payload(
+        &mut self,
+        bytes: &[u8],
+        payload: &Payload<'_>,
+        extent: Extent,
+        wrappings: usize,
+        out: &mut dyn Sink,
+    ) -> bool {
         if payload.is_failure() {
-            let failure = backend_error::in_band(value).unwrap_or_else(|| backend_error::failed(""));
-            self.fail(failure, out);
+            let failure = serde_json::from_slice(bytes).ok().and_then(backend_error::in_band);
+            self.fail(failure.unwrap_or_else(|| backend_error::failed("")), out);
             return true;
         }
         self.begin(payload.id.given(), out);
         // Answers in two shapes at once (this gateway gives such) say the same in both.
-        if let Some(choices) = payload.choices {
-            self.choices(choices, out);
-        } else if let Some(delta) = payload.delta {
-            self.said(&Said::of(delta), Extent::TextInPieces, out);
+        if let Some(choices) = &payload.choices {
+            self.choice(choices.0.as_ref(), out);
+        } else if let Some(delta) = &payload.delta {
+            self.said(delta, Extent::TextInPieces, out);
         } else if let Some(messages) = payload.messages {
-            each(messages, |message| self.said(&Said::of(message), Extent::Whole, out));
+            each(messages, |message| {
+                let message = serde_json::from_str(message.get()).unwrap_or_default();
+                self.said(&message, Extent::Whole, out);
+            });
         } else if payload.content.is_some() {
             self.said(&Said { content: payload.content, ..Said::default() }, extent, out);
         }
-        let predicted = payload.predictions.is_some_and(|predictions| self.value(predictions, extent, out));
+        let predicted = payload
+            .predictions
+            .is_some_and(|predicted| self.json(predicted.get().as_bytes(), extent, wrappings, out).unwrap_or(false));
         self.finish_reason(payload.finish_reason.given(), out);
         self.beside(payload, out);
         predicted || payload.has_content()
@@ -174,23 +195,15 @@ impl StreamReader {
         }
     }
 
-    /// Only the first choice is the answer.
-    fn choices(&mut self, choices: &RawValue, out: &mut dyn Sink) {
-        let mut taken = false;
-        each(choices, |choice| {
-            let Ok(choice) = serde_json::from_str::<Choice<'_>>(choice.get()) else { return };
-            if taken || choice.index.is_some_and(|index| index != 0) {
-                return;
-            }
-            taken = true;
-            if let Some(delta) = choice.delta {
-                self.said(&Said::of(delta), Extent::Pieces, out);
-            }
-            if let Some(message) = choice.message {
-                self.said(&Said::of(message), Extent::Whole, out);
-            }
-            self.finish_reason(choice.finish_reason.given(), out);
-        });
+    fn choice(&mut self, choice: Option<&Choice<'_>>, out: &mut dyn Sink) {
+        let Some(choice) = choice else { return };
+        if let Some(delta) = &choice.delta {
+            self.said(delta, Extent::Pieces, out);
+        }
+        if let Some(message) = &choice.message {
+            self.said(message, Extent::Whole, out);
+        }
+        self.finish_reason(choice.finish_reason.given(), out);
     }
 
     /// A message, or a piece of one: thoughts, then words, then calls.
@@ -202,29 +215,29 @@ impl StreamReader {
             _ => {}
         }
         let spoken = Spoken::of(said);
-        if !spoken.is_empty() || said.tool_calls.is_some() {
+        if !spoken.is_empty() || said.tool_calls.iter().next().is_some() {
             self.finished = false;
         }
         match extent {
             Extent::Whole => spoken_whole(said, spoken, out),
             Extent::Pieces | Extent::TextInPieces => spoken_more(said, spoken, out),
         }
-        if let Some(calls) = said.tool_calls {
-            each(calls, |call| match serde_json::from_str::<ToolCall<'_>>(call.get()) {
-                Ok(call) if extent == Extent::Pieces => self.piece_of_call(&call, out),
-                Ok(call) => whole_call(&call, out),
-                Err(_) => {}
-            });
+        for call in said.tool_calls.iter() {
+            if extent == Extent::Pieces {
+                self.piece_of_call(call, out);
+            } else {
+                whole_call(call, out);
+            }
         }
     }
 
     fn piece_of_call(&mut self, call: &ToolCall<'_>, out: &mut dyn Sink) {
-        let (id, name) = (call.id.given(), call.function.name.given());
-        let slot = self.slots.find(call.index, id.unwrap_or_default(), name.is_some());
+        let (id, name) = (call.id.given(), call.name());
+        let slot = self.slots.find(call.index.number(), id.unwrap_or_default(), name.is_some());
         if id.is_some() || name.is_some() {
             out.push(Fragment::CallStart { slot, call_id: id.map(Str::from), name: name.map(Str::from) });
         }
-        let delta = call.function.arguments();
+        let delta = call.arguments();
         if !delta.is_empty() {
             out.push(Fragment::CallArguments { slot, delta });
         }
@@ -303,8 +316,8 @@ fn whole_call(call: &ToolCall<'_>, out: &mut dyn Sink) {
     out.push(Fragment::Call {
         slot: None,
         call_id: call.id.given().unwrap_or_default().into(),
-        name: call.function.name.given().unwrap_or_default().into(),
-        arguments: call.function.arguments(),
+        name: call.name().unwrap_or_default().into(),
+        arguments: call.arguments(),
     });
 }
 

@@ -46,7 +46,12 @@ impl<'p> Path<'p> {
         })
     }
 
-    /// The value that stands here is not what it must be, or is missing.
+    /// Nothing stands here; `wanted` says in words what should.
+    pub(crate) fn missing(&self, wanted: &str) -> Error {
+        self.invalid(format!("`{self}` is missing: it must be {wanted}"))
+    }
+
+    /// The value that stands here is not what it must be.
     pub(crate) fn must_be(&self, wanted: &str) -> Error {
         self.invalid(format!("`{self}` must be {wanted}"))
     }

@@ -88,7 +88,7 @@ pub(crate) fn read<'a>(dialect: &dyn Dialect, body: &Body<'a>) -> Result<Request
     refuse_functions(body)?;
     let mut request = envelope(body)?;
     let field = format!("{place}messages");
-    let messages = body.given("messages").ok_or_else(|| Path::of(&field).must_be("a list of messages"))?;
+    let messages = body.given("messages").ok_or_else(|| Path::of(&field).missing("a list of messages"))?;
     request.items = history::read(messages, &Path::of(&field))?;
     let options = body.read::<StreamOptions>("stream_options", "an object")?.unwrap_or_default();
     request.include_usage = options.include_usage.unwrap_or(false);

@@ -32,7 +32,7 @@ pub(super) fn read<'a>(body: &Body<'a>) -> Result<Request<'a>, Error> {
         request.items = chat_messages::read_history(said, &Path::of(&history))?;
     }
     let path = Path::of(&query);
-    let question = body.given("query").ok_or_else(|| path.must_be("the question, a string"))?;
+    let question = body.given("query").ok_or_else(|| path.missing("the question, a string"))?;
     let question: Str<'a> = path.read(question, "the question, a string")?;
     request.items.push(Item::Message(Message::text(Role::User, question)));
     chat_messages::read_params(&SplitChatMessages, TYPED, body, &mut request)?;
@@ -47,15 +47,16 @@ struct Wire<'r, 'a> {
     stream: Option<bool>,
     #[serde(flatten)]
     extras: Extras<'r>,
-    #[serde(flatten)]
-    carried: Carried<'r, 'a>,
 }
 
-/// Its lines have a role and a content only: the server refuses every other key.
+/// Its lines have a role and a content only: the server refuses every other key there. Columns that nobody knows are
+/// the agent's own, and go back to where they were.
 #[derive(Serialize)]
 struct Row<'r, 'a> {
     query: Str<'a>,
     history: Vec<Line<'r, 'a>>,
+    #[serde(flatten)]
+    columns: Carried<'r, 'a>,
 }
 
 /// The body of a request.
@@ -63,15 +64,14 @@ pub(super) fn write(request: &Request<'_>, target: &Target<'_>, dropped: &mut Dr
     chat_messages::refuse_opaque(request, dropped)?;
     chat_messages::note_rest(request, target, dropped);
     chat_messages::encode(&Wire {
-        dataframe_records: [split(request, dropped)?],
+        dataframe_records: [split(request, target, dropped)?],
         stream: target.stream.then_some(true),
         extras: Extras::recorded(request),
-        carried: Carried { dialect: &SplitChatMessages, request, rest: target.alike },
     })
 }
 
 /// The last thing that the user said is the question, and what was said before it is the history.
-fn split<'r, 'a>(request: &'r Request<'a>, dropped: &mut Dropped) -> Result<Row<'r, 'a>, Error> {
+fn split<'r, 'a>(request: &'r Request<'a>, target: &Target<'_>, dropped: &mut Dropped) -> Result<Row<'r, 'a>, Error> {
     let messages: Vec<&Message<'a>> = request.items.iter().filter_map(message).collect();
     let Some(question) = messages.iter().rposition(|message| message.role == Role::User) else {
         let message = "the agent behind this model answers a question: send a message of the user";
@@ -81,7 +81,8 @@ fn split<'r, 'a>(request: &'r Request<'a>, dropped: &mut Dropped) -> Result<Row<
         // What the assistant said since has no place before the question, and none after it.
         dropped.note("messages");
     }
-    let mut row = Row { query: Str::default(), history: chat_messages::system_lines(request) };
+    let columns = Carried { dialect: &SplitChatMessages, request, rest: target.alike };
+    let mut row = Row { query: Str::default(), history: chat_messages::system_lines(request), columns };
     for (place, message) in messages.into_iter().take(question + 1).enumerate() {
         chat_messages::text_only(&message.parts, "a message")?;
         if message.name.is_some() {

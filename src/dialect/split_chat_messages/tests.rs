@@ -61,11 +61,11 @@ fn columns_and_fields_beside_the_question_are_read() {
 #[test]
 fn errors_name_the_place() {
     let cases = [
-        ("{}", "query", "`query` must be the question"),
+        ("{}", "query", "`query` is missing: it must be the question"),
         (r#"{"query":5}"#, "query", "must be the question, a string"),
         (r#"{"query":"q","history":"x"}"#, "history", "must be a list of messages"),
         (r#"{"query":"q","history":[{"role":"user"}]}"#, "history[0].content", "must be a string"),
-        (r#"{"dataframe_records":[{"history":[]}]}"#, "dataframe_records[0].query", "must be the question"),
+        (r#"{"dataframe_records":[{"history":[]}]}"#, "dataframe_records[0].query", "must be the question, a string"),
         (
             r#"{"dataframe_records":[{"query":"q","history":[{"content":"x"}]}]}"#,
             "dataframe_records[0].history[0].role",
@@ -132,12 +132,14 @@ fn without_a_question_there_is_nothing_to_answer() {
 
 #[test]
 fn a_clients_own_question_comes_through_in_the_form_that_every_server_takes() {
-    let asked =
-        request(&Split, r#"{"query":"q","history":[{"role":"user","content":"x","id":"1"}],"client_request_id":"r"}"#)
-            .unwrap();
+    let asked = request(
+        &Split,
+        r#"{"query":"q","history":[{"role":"user","content":"x","id":"1"}],"client_request_id":"r","tenant":"t"}"#,
+    )
+    .unwrap();
     let target = Target { model: Some("m"), stream: true, alike: true };
     let body = Split.write_request(&asked, &target, &mut Dropped::default()).unwrap();
-    let expected = r#"{"dataframe_records":[{"query":"q","history":[{"role":"user","content":"x"}]}],"stream":true,"client_request_id":"r"}"#;
+    let expected = r#"{"dataframe_records":[{"query":"q","history":[{"role":"user","content":"x"}],"tenant":"t"}],"stream":true,"client_request_id":"r"}"#;
     assert_eq!(String::from_utf8(body).unwrap(), expected);
     assert!(matches!(&asked.items[0], Item::Message(message) if message.role == Role::User));
 }

@@ -114,7 +114,7 @@ fn roles_and_names_are_kept() {
 #[test]
 fn errors_name_the_place() {
     let cases = [
-        ("{}", "messages", "`messages` must be a list of messages"),
+        ("{}", "messages", "`messages` is missing: it must be a list of messages"),
         (r#"{"messages":"x"}"#, "messages", "`messages` must be a list of messages: invalid type: string"),
         (r#"{"messages":[1]}"#, "messages[0]", "`messages[0]` must be a message object"),
         (r#"{"messages":[{}]}"#, "messages[0].role", "`messages[0].role` must be one of"),

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::wire::{Loose, Said, each};
+use super::loose::{Loose, each};
+use super::wire::Said;
 use crate::ir::Str;
 
 /// The words of a message.
@@ -59,19 +60,19 @@ impl<'a> Spoken<'a> {
         let Ok(part) = serde_json::from_str::<Part<'a>>(raw.get()) else { return };
         match part.r#type.given() {
             Some("reasoning" | "thinking" | "summary_text") => {
-                append(&mut self.reasoning, part.thinking.0.or(part.text.0));
+                append(&mut self.reasoning, part.thinking.cloned().or_else(|| part.text.cloned()));
                 if let Some(summary) = part.summary {
                     each(summary, |thought| self.thought(thought));
                 }
             }
-            Some("refusal") => append(&mut self.refusal, part.refusal.0),
-            _ => append(&mut self.text, part.text.0),
+            Some("refusal") => append(&mut self.refusal, part.refusal.cloned()),
+            _ => append(&mut self.text, part.text.cloned()),
         }
     }
 
     fn thought(&mut self, raw: &'a RawValue) {
         if let Ok(part) = serde_json::from_str::<Part<'a>>(raw.get()) {
-            append(&mut self.reasoning, part.text.0);
+            append(&mut self.reasoning, part.text.cloned());
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The shapes of answers as they come; every field may be missing, null or of another type.
 
-use std::fmt;
-
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::Deserializer;
 use serde_json::value::RawValue;
 
+use super::loose::{Elements, Loose};
 use crate::ir::{Str, Usage};
 
 /// A frame, or a whole answer.
@@ -14,9 +13,9 @@ pub(super) struct Payload<'a> {
     #[serde(borrow, default)]
     pub(super) id: Loose<'a>,
     #[serde(borrow)]
-    pub(super) choices: Option<&'a RawValue>,
+    pub(super) choices: Option<First<'a>>,
     #[serde(borrow)]
-    pub(super) delta: Option<&'a RawValue>,
+    pub(super) delta: Option<Said<'a>>,
     #[serde(borrow)]
     pub(super) messages: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -44,7 +43,7 @@ pub(super) struct Payload<'a> {
 impl Payload<'_> {
     /// Whether it holds an answer, or a part of one.
     pub(super) fn has_content(&self) -> bool {
-        [self.choices, self.delta, self.messages, self.content].iter().any(Option::is_some)
+        self.choices.is_some() || self.delta.is_some() || self.messages.is_some() || self.content.is_some()
     }
 
     /// Whether it tells of a failure and of nothing else. Model Serving's clients look for its error code beside
@@ -59,13 +58,29 @@ impl Payload<'_> {
 /// One of `choices`.
 #[derive(Deserialize)]
 pub(super) struct Choice<'a> {
-    pub(super) index: Option<i64>,
+    #[serde(borrow, default)]
+    index: Loose<'a>,
     #[serde(borrow)]
-    pub(super) delta: Option<&'a RawValue>,
+    pub(super) delta: Option<Said<'a>>,
     #[serde(borrow)]
-    pub(super) message: Option<&'a RawValue>,
+    pub(super) message: Option<Said<'a>>,
     #[serde(borrow, default)]
     pub(super) finish_reason: Loose<'a>,
+}
+
+/// The first of `choices`; the others are not the answer.
+pub(super) struct First<'a>(pub(super) Option<Choice<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut first = None;
+        deserializer.deserialize_any(Elements::to(|choice: Choice<'de>| {
+            if first.is_none() && choice.index.number().is_none_or(|index| index == 0) {
+                first = Some(choice);
+            }
+        }))?;
+        Ok(First(first))
+    }
 }
 
 /// A message, or a piece of one.
@@ -87,45 +102,68 @@ pub(super) struct Said<'a> {
     pub(super) name: Loose<'a>,
     #[serde(borrow, default)]
     pub(super) tool_call_id: Loose<'a>,
-    #[serde(borrow)]
-    pub(super) tool_calls: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    pub(super) tool_calls: Calls<'a>,
     #[serde(borrow)]
     pub(super) annotations: Option<&'a RawValue>,
 }
 
-impl<'a> Said<'a> {
-    /// The message that stands in `raw`; one without anything where it is none.
-    pub(super) fn of(raw: &'a RawValue) -> Self {
-        let mut said: Self = serde_json::from_str(raw.get()).unwrap_or_default();
-        said.tool_calls = said.tool_calls.filter(|calls| calls.get() != "[]");
-        said
+/// Tool calls. Most often there is one, and it needs no list.
+#[derive(Default)]
+pub(super) struct Calls<'a> {
+    first: Option<ToolCall<'a>>,
+    others: Vec<ToolCall<'a>>,
+}
+
+impl<'a> Calls<'a> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &ToolCall<'a>> {
+        self.first.iter().chain(&self.others)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Calls<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut calls = Calls::default();
+        deserializer.deserialize_any(Elements::to(|call: ToolCall<'de>| match calls.first {
+            None => calls.first = Some(call),
+            Some(_) => calls.others.push(call),
+        }))?;
+        Ok(calls)
     }
 }
 
 /// A tool call, or a piece of one.
 #[derive(Deserialize)]
 pub(super) struct ToolCall<'a> {
-    pub(super) index: Option<i64>,
+    #[serde(borrow, default)]
+    pub(super) index: Loose<'a>,
     #[serde(borrow, default)]
     pub(super) id: Loose<'a>,
-    #[serde(borrow, default)]
-    pub(super) function: Function<'a>,
-}
-
-#[derive(Default, Deserialize)]
-pub(super) struct Function<'a> {
-    #[serde(borrow, default)]
-    pub(super) name: Loose<'a>,
     #[serde(borrow)]
-    arguments: Option<&'a RawValue>,
+    function: Option<Function<'a>>,
 }
 
-impl<'a> Function<'a> {
-    /// The arguments, or the piece of them; some servers send the object itself.
+impl<'a> ToolCall<'a> {
+    /// The name of its function, if it is said.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.function.as_ref()?.name.given()
+    }
+
+    /// Its arguments, or the piece of them; some servers send the object itself.
     pub(super) fn arguments(&self) -> Str<'a> {
-        let Some(raw) = self.arguments else { return Str::default() };
+        let Some(raw) = self.function.as_ref().and_then(|function| function.arguments) else {
+            return Str::default();
+        };
         serde_json::from_str(raw.get()).unwrap_or_else(|_| raw.get().into())
     }
+}
+
+#[derive(Deserialize)]
+struct Function<'a> {
+    #[serde(borrow, default)]
+    name: Loose<'a>,
+    #[serde(borrow)]
+    arguments: Option<&'a RawValue>,
 }
 
 /// `databricks_output`, as far as it is understood.
@@ -152,7 +190,7 @@ impl<'a> Databricks<'a> {
 
         let raw = self.error?.get();
         let text = serde_json::from_str::<Str<'_>>(raw).ok();
-        let message = || serde_json::from_str::<Failure<'_>>(raw).ok().and_then(|failure| failure.message.0);
+        let message = || serde_json::from_str::<Failure<'_>>(raw).ok().and_then(|failure| failure.message.cloned());
         Some(text.or_else(message).unwrap_or_default())
     }
 
@@ -170,7 +208,7 @@ impl<'a> Databricks<'a> {
             trace_id: Loose<'a>,
         }
 
-        serde_json::from_str::<Trace<'_>>(self.trace?.get()).ok()?.info.trace_id.0
+        serde_json::from_str::<Trace<'_>>(self.trace?.get()).ok()?.info.trace_id.cloned()
     }
 }
 
@@ -205,98 +243,4 @@ pub(super) fn usage(raw: &RawValue) -> Option<Usage> {
         reasoning: counts.of_output.unwrap_or_default().reasoning.unwrap_or(0),
         ..Usage::new(counts.input, counts.output, counts.total)
     })
-}
-
-/// Hands out the elements of a list one by one; nothing if it is none.
-pub(super) fn each<'a>(list: &'a RawValue, take: impl FnMut(&'a RawValue)) {
-    struct Elements<F>(F);
-
-    impl<'de, F: FnMut(&'de RawValue)> Visitor<'de> for Elements<F> {
-        type Value = ();
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a list")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
-            while let Some(element) = list.next_element()? {
-                (self.0)(element);
-            }
-            Ok(())
-        }
-    }
-
-    let mut json = serde_json::Deserializer::from_str(list.get());
-    // What is no list has no elements.
-    let _ = json.deserialize_seq(Elements(take));
-}
-
-/// A string, where servers send `null`, a number or worse as well; those count as nothing, but numbers as their text.
-#[derive(Default)]
-pub(super) struct Loose<'a>(pub(super) Option<Str<'a>>);
-
-impl<'a> Loose<'a> {
-    /// The string, unless it is empty.
-    pub(super) fn given(&self) -> Option<&str> {
-        self.0.as_deref().filter(|text| !text.is_empty())
-    }
-
-    /// The string, as borrowed as it came.
-    pub(super) fn cloned(&self) -> Option<Str<'a>> {
-        self.0.clone().filter(|text| !text.is_empty())
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Loose<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-
-        impl<'de> Visitor<'de> for Any {
-            type Value = Loose<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("anything")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Loose(Some(Str::from(text))))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Loose(Some(Str::from(text.to_owned()))))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(Loose(Some(Str::from(number.to_string()))))
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(Loose(Some(Str::from(number.to_string()))))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Loose(None))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Loose(None))
-            }
-
-            fn visit_unit<E>(self) -> Result<Self::Value, E> {
-                Ok(Loose(None))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-                while list.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Loose(None))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Loose(None))
-            }
-        }
-
-        deserializer.deserialize_any(Any)
-    }
 }
