@@ -23,3 +23,4 @@ mod protocol;
 mod split;
 mod support;
 mod timeouts;
+mod tls;
