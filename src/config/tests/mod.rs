@@ -252,7 +252,6 @@ fn what_this_version_does_not_do_is_refused_by_name() {
         (backend("credential: { exchange: {} }"), "backends.app.credential.exchange"),
         (backend("credential: { caller_or: {} }"), "backends.app.credential.caller_or"),
         (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
-        (WHOLE.replace("dialect: responses", "dialect: durable"), "backends.app.dialect"),
         (route("fallback: {}"), "routes[0].fallback"),
         (route("shadow: {}"), "routes[0].shadow"),
         (route("rollout: {}"), "routes[0].rollout"),
