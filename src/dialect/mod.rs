@@ -128,7 +128,7 @@ pub trait Writer: Send {
 }
 
 /// What a backend is to be asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Target<'a> {
     /// The model name to write; the client's own where the backend has none configured.
     pub model: Option<&'a str>,
