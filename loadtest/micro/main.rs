@@ -60,7 +60,8 @@ fn translate(bencher: Bencher<'_, '_>, text: &str, from: &str, to: &str) {
         let body = Body::parse(black_box(text.as_bytes())).unwrap();
         let request = from.read_request(&body).unwrap();
         let mut dropped = dialect::admit(&request, to).unwrap();
-        let target = Target { model: None, stream: request.stream, alike: from.name() == to.name() };
+        let target =
+            Target { model: None, stream: request.stream, alike: from.name() == to.name(), ..Target::default() };
         to.write_request(&request, &target, &mut dropped).unwrap()
     });
 }

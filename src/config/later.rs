@@ -8,7 +8,6 @@ const LATER: &[&str] = &[
     "backends.*.credential.caller_or",
     "backends.*.credential.client_credentials",
     "backends.*.credential.exchange",
-    "backends.*.dialect.durable",
     "backends.*.limits",
     "listen.admin.tls",
     "listen.clients.tls",

@@ -43,7 +43,7 @@ struct Inner<'a> {
 
 /// Reads an answer whose status is not a success. `retry_after` is the header's value in seconds.
 #[must_use]
-pub fn read(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error {
+pub(super) fn read(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error {
     let shape = serde_json::from_slice::<Shape<'_>>(body).unwrap_or_default();
     let said = said(&shape);
     let trace = shape.stack_trace.and_then(text).unwrap_or_default();

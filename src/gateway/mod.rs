@@ -90,7 +90,8 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         };
         exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
         // 5. Translate the request.
-        translate::request(&entrance, &bytes, &body, decision.route, Arc::clone(backend), &head.headers)?
+        let backend = Arc::clone(backend);
+        translate::request(&entrance, &bytes, &body, decision.route, backend, &head.headers, &exchange.request_id)?
     };
     exchange.translated(&outbound);
     // 6. Call.

@@ -14,15 +14,16 @@ use super::exchange::Exchange;
 use super::transcode::Transcoder;
 use super::translate::Plan;
 use crate::config::ClientLimits;
-use crate::dialect::{Surface, Writer};
+use crate::dialect::{Ask, Dialect, Surface, Writer};
 use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment};
 use crate::route::mint_seed;
 use crate::upstream::{self, Form, Reply};
 
+mod feed;
 mod source;
 
-use source::Source;
+use feed::Feed;
 
 /// An answer that is ready to be sent.
 pub(super) enum Answered {
@@ -37,10 +38,11 @@ pub(super) enum Answered {
 /// Takes the backend's answer to the point where the client's can begin.
 pub(super) async fn answer(reply: Reply, plan: Plan, limits: &ClientLimits) -> Result<Answered, Error> {
     match (reply.form, plan.stream) {
-        (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, &plan, limits)))),
+        (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, plan, limits)))),
         (Form::Stream, false) => {
-            let answer = collect(reply, &plan, limits).await?;
-            Ok(Answered::Plain(write(&plan, &answer)))
+            let (client, ask) = (plan.client, plan.ask.clone());
+            let answer = collect(reply, plan, limits).await?;
+            Ok(Answered::Plain(write(client, &ask, &answer)))
         }
         (Form::Plain, stream) => {
             let timeouts = &plan.backend.timeouts;
@@ -68,25 +70,26 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Err
     plan.backend.dialect.read_answer(body, &mut |fragment: Fragment<'_>| assembler.push(fragment, &mut emit));
     let answer = finished(assembler.into_answer())?;
     // Nothing has been sent yet, so a failure is an HTTP error even for a client that asked for a stream.
-    Ok(if plan.stream { Answered::Frames(out.freeze()) } else { Answered::Plain(write(plan, &answer)) })
+    Ok(if plan.stream {
+        Answered::Frames(out.freeze())
+    } else {
+        Answered::Plain(write(plan.client, &plan.ask, &answer))
+    })
 }
 
 /// A stream for a client that wants the whole at once.
-async fn collect(reply: Reply, plan: &Plan, limits: &ClientLimits) -> Result<Answer, Error> {
-    let timeouts = &plan.backend.timeouts;
-    let mut source = Source::new(reply.body, timeouts.first_byte, timeouts.idle);
-    let mut transcoder = Transcoder::new(plan.backend.dialect.reader(), assembler(plan, limits), None, limits.answer);
+async fn collect(reply: Reply, plan: Plan, limits: &ClientLimits) -> Result<Answer, Error> {
+    let total = plan.backend.timeouts.total;
+    let assembler = assembler(&plan, limits);
+    let mut feed = Feed::new(reply.body, plan.backend, plan.follow, limits.answer);
+    let mut transcoder = Transcoder::new(plan.reader, assembler, None, limits.answer);
     let reading = async {
         while !transcoder.ended() {
-            match std::future::poll_fn(|cx| source.poll_next(cx)).await {
-                Some(Ok(bytes)) => transcoder.push(&bytes),
-                Some(Err(error)) => transcoder.fail(error),
-                None => transcoder.end(),
-            }
+            std::future::poll_fn(|cx| feed.poll(cx, &mut transcoder)).await;
         }
     };
-    if tokio::time::timeout(timeouts.total, reading).await.is_err() {
-        let message = format!("the agent's answer was not complete within {} s", timeouts.total.as_secs_f32());
+    if tokio::time::timeout(total, reading).await.is_err() {
+        let message = format!("the agent's answer was not complete within {} s", total.as_secs_f32());
         return Err(Error::new(Kind::TotalTimeout, message));
     }
     finished(transcoder.into_answer())
@@ -100,9 +103,9 @@ fn finished(mut answer: Answer) -> Result<Answer, Error> {
     }
 }
 
-fn write(plan: &Plan, answer: &Answer) -> Bytes {
+fn write(client: &dyn Dialect, ask: &Ask, answer: &Answer) -> Bytes {
     let mut out = Vec::with_capacity(1024);
-    plan.client.write_answer(answer, &plan.ask, &mut out);
+    client.write_answer(answer, ask, &mut out);
     out.into()
 }
 
@@ -113,7 +116,7 @@ fn assembler(plan: &Plan, limits: &ClientLimits) -> Assembler {
 
 /// A stream on its way.
 pub struct Relay {
-    source: Source,
+    feed: Feed,
     transcoder: Transcoder,
     /// Set when the backend's bytes pass as they are: the transcoder only watches them, and this writes the frame of a
     /// failure that the backend could not tell of itself.
@@ -150,15 +153,14 @@ impl std::fmt::Display for Aborted {
 impl std::error::Error for Aborted {}
 
 impl Relay {
-    fn new(reply: Reply, plan: &Plan, limits: &ClientLimits) -> Self {
-        let timeouts = &plan.backend.timeouts;
+    fn new(reply: Reply, plan: Plan, limits: &ClientLimits) -> Self {
         let writer = plan.client.writer(&plan.ask);
         let (writer, verbatim) = if plan.verbatim { (None, Some(writer)) } else { (Some(writer), None) };
-        let reader = plan.backend.dialect.reader();
-        let mut transcoder = Transcoder::new(reader, assembler(plan, limits), writer, limits.answer);
+        let assembler = assembler(&plan, limits);
+        let mut transcoder = Transcoder::new(plan.reader, assembler, writer, limits.answer);
         transcoder.start();
         Self {
-            source: Source::new(reply.body, timeouts.first_byte, timeouts.idle),
+            feed: Feed::new(reply.body, plan.backend, plan.follow, limits.answer),
             transcoder,
             abort: verbatim.is_some() || plan.ask.surface == Surface::Invocations,
             verbatim,
@@ -182,11 +184,11 @@ impl Relay {
                 }
                 State::Flowing => {
                     let ready = self.transcoder.out().len();
-                    match self.source.poll_next(cx) {
+                    let news = if self.verbatim.is_some() { self.pass(cx) } else { self.translate(cx) };
+                    match news {
                         Poll::Pending if ready == 0 => return Poll::Pending,
                         Poll::Pending => return Poll::Ready(Some(Ok(self.take()))),
-                        Poll::Ready(news) if self.verbatim.is_some() => self.pass(news),
-                        Poll::Ready(news) => self.translate(news, cx),
+                        Poll::Ready(()) => {}
                     }
                     if self.transcoder.out().len() >= ENOUGH {
                         return Poll::Ready(Some(Ok(self.take())));
@@ -196,26 +198,24 @@ impl Relay {
         }
     }
 
-    fn translate(&mut self, news: Option<Result<Bytes, Error>>, cx: &mut Context<'_>) {
-        match news {
-            Some(Ok(bytes)) => self.transcoder.push(&bytes),
-            Some(Err(error)) => self.transcoder.fail(error),
-            None => self.transcoder.end(),
-        }
+    fn translate(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        std::task::ready!(self.feed.poll(cx, &mut self.transcoder));
         if self.transcoder.ended() {
             // The end of the backend's body is usually there already; seeing it lets the connection be used again.
-            let _ = self.source.poll_next(cx);
+            let _ = self.feed.poll_source(cx);
             self.over(self.transcoder.answer().failure.as_ref().is_some_and(broke_off));
         }
+        Poll::Ready(())
     }
 
     /// Hands on what the backend sends, to its last byte. What the backend says of failures itself is left to it; a
     /// missing end is not.
-    fn pass(&mut self, news: Option<Result<Bytes, Error>>) {
-        match news {
+    fn pass(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match std::task::ready!(self.feed.poll_source(cx)) {
             Some(Ok(bytes)) => {
                 self.transcoder.push(&bytes);
-                return self.transcoder.out().extend_from_slice(&bytes);
+                self.transcoder.out().extend_from_slice(&bytes);
+                return Poll::Ready(());
             }
             Some(Err(error)) => self.transcoder.fail(error),
             None => self.transcoder.end(),
@@ -228,6 +228,7 @@ impl Relay {
         }
         self.transcoder.out().extend_from_slice(&frame);
         self.over(!frame.is_empty());
+        Poll::Ready(())
     }
 
     fn over(&mut self, failed: bool) {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::receive::Entrance;
 use crate::config::AnswerShape;
 use crate::dialect::{
-    self, Ask, ChatAgent, ChatCompletions, Dialect, Responses, Shape, SplitChatMessages, Surface, Target,
+    self, Ask, ChatAgent, ChatCompletions, Dialect, Reader, Responses, Shape, SplitChatMessages, Surface, Target,
 };
 use crate::error::{Error, Kind};
 use crate::ir::{Body, Calls, Dropped, Request};
@@ -34,6 +34,10 @@ pub(super) struct Outbound {
 pub(super) struct Plan {
     /// Who it comes from.
     pub(super) backend: Arc<Backend>,
+    /// Reads its stream.
+    pub(super) reader: Box<dyn Reader>,
+    /// Asks it for the rest of a stream that has stopped, where its dialect has a way.
+    pub(super) follow: Option<Call>,
     /// The dialect that the answer is written in.
     pub(super) client: &'static dyn Dialect,
     /// What the client asked for.
@@ -54,11 +58,20 @@ pub(super) fn request(
     route: &Route,
     backend: Arc<Backend>,
     headers: &HeaderMap,
+    request_id: &HeaderValue,
 ) -> Result<Outbound, Error> {
     let voices = Voices::of(entrance, body, route)?;
     let alike = voices.reads.name() == backend.dialect.name();
     let verbatim = backend.verbatim && alike && voices.shape == Shape::OpenAi;
     let request = voices.reads.read_request(body)?;
+    let conversation = route.conversation(body, headers);
+    let target = Target {
+        model: backend.model.as_deref(),
+        stream: request.stream || backend.dialect.always_streams(),
+        alike,
+        conversation: conversation.as_deref(),
+        number: number(request_id),
+    };
     let mut dropped = Dropped::default();
     let sent = if verbatim {
         with_model(bytes, body, backend.model.as_deref())
@@ -67,19 +80,28 @@ pub(super) fn request(
         for (name, _) in request.rest.iter().filter(|_| !alike) {
             dropped.note(name);
         }
-        let target = Target { model: backend.model.as_deref(), stream: request.stream, alike };
         backend.dialect.write_request(&request, &target, &mut dropped)?.into()
     };
     let call = Call {
         body: sent,
-        stream: request.stream,
+        stream: target.stream,
         headers: passed(headers),
         authorization: headers.get(AUTHORIZATION).cloned(),
     };
+    let reader = backend.dialect.reader_for(&request, &target);
+    let follow = reader.resume().map(|_| Call { body: Bytes::new(), ..call.clone() });
     let ask = voices.ask(entrance, body, route, &request);
     let calls = Calls { hold: !ask.show_agents_calls, declared: request.declared().map(str::to_owned).collect() };
-    let plan =
-        Plan { backend: Arc::clone(&backend), client: voices.writes, ask, stream: request.stream, calls, verbatim };
+    let plan = Plan {
+        backend: Arc::clone(&backend),
+        reader,
+        follow,
+        client: voices.writes,
+        ask,
+        stream: request.stream,
+        calls,
+        verbatim,
+    };
     Ok(Outbound { backend, call, plan, dropped })
 }
 
@@ -150,6 +172,17 @@ impl Voices {
     }
 }
 
+/// The number in a request id that is a UUID, so that a request sent again is known as the same; random for any other.
+fn number(request_id: &HeaderValue) -> u128 {
+    let digits = request_id.as_bytes().iter().filter(|byte| **byte != b'-').map(|byte| char::from(*byte).to_digit(16));
+    let given = digits.clone().try_fold(0_u128, |number, digit| Some((number << 4) | u128::from(digit?)));
+    given.filter(|_| digits.count() == 32).unwrap_or_else(|| {
+        // Some backends keep a conversation under it, so nobody may guess it.
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_or_else(|_| fastrand::u128(..), |()| u128::from_ne_bytes(bytes))
+    })
+}
+
 fn passed(headers: &HeaderMap) -> HeaderMap {
     let known = PASSED.iter().map(|name| HeaderName::from_static(name));
     known.filter_map(|name| headers.get(&name).cloned().map(|value| (name, value))).collect()
@@ -168,6 +201,16 @@ fn with_model(bytes: &Bytes, body: &Body<'_>, model: Option<&str>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uuid_is_a_number_and_anything_else_gets_one() {
+        let of = |id: &'static str| number(&HeaderValue::from_static(id));
+        assert_eq!(of("00000000-0000-0000-0000-00000000ABCD"), 0xabcd);
+        for id in ["req_1", "", "1234", "00000000-0000-0000-0000-0000000000001", "+0000000-0000-0000-0000-00000000000"]
+        {
+            assert_ne!(of(id), of(id), "{id}");
+        }
+    }
 
     #[test]
     fn only_the_models_value_changes() {

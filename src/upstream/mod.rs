@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::config;
 use crate::credential::Credential;
-use crate::dialect::{self, Dialect};
+use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
 
 mod body;
@@ -60,7 +60,7 @@ pub enum Form {
 }
 
 /// A call that is about to be made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// The request body; JSON.
     pub body: Bytes,
@@ -101,7 +101,23 @@ impl Backend {
     /// # Errors
     /// Everything that is not a successful answer of a known kind, under its name.
     pub async fn call(&self, call: Call) -> Result<Reply, Error> {
-        let request = self.request(call)?;
+        let mut request = self.request(call)?;
+        *request.method_mut() = Method::POST;
+        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.send(request).await
+    }
+
+    /// Asks for what lies at `path` below the backend's URL: the rest of an answer that has begun.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn follow(&self, path: &str, call: Call) -> Result<Reply, Error> {
+        let mut request = self.request(call)?;
+        *request.uri_mut() = below(&self.url, path)?;
+        self.send(request).await
+    }
+
+    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply, Error> {
         let head = tokio::time::timeout(self.timeouts.first_byte, self.client.request(request));
         let response = match head.await {
             Err(_) => return Err(self.silent()),
@@ -117,11 +133,9 @@ impl Backend {
 
     fn request(&self, call: Call) -> Result<Request<Full<Bytes>>, Error> {
         let mut request = Request::new(Full::new(call.body));
-        *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
         let headers = request.headers_mut();
         *headers = call.headers;
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let accept = if call.stream { "text/event-stream, application/json" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         match self.credential.present(call.authorization.as_ref()) {
@@ -149,7 +163,7 @@ impl Backend {
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let limits = Limits { bytes: MOST, idle: self.timeouts.idle, total: self.timeouts.total };
         let body = whole(response.into_body(), limits).await.unwrap_or_default();
-        let error = dialect::read_error(status, retry_after, &body);
+        let error = self.dialect.read_error(status, retry_after, &body);
         if error.kind() == Kind::BackendRefusedCredential && self.credential.is_callers() {
             // The caller's own token was refused: that is the caller's to mend, so it sees the status it would have seen.
             let kind = if status == StatusCode::FORBIDDEN { Kind::Forbidden } else { Kind::Unauthenticated };
@@ -157,6 +171,15 @@ impl Backend {
         }
         error
     }
+}
+
+/// The URL with `path` behind its own path, in place of its query.
+fn below(url: &Uri, path: &str) -> Result<Uri, Error> {
+    let mut parts = url.clone().into_parts();
+    let longer = format!("{}{path}", url.path().trim_end_matches('/'));
+    parts.path_and_query = longer.parse().ok();
+    Uri::from_parts(parts)
+        .map_err(|error| Error::new(Kind::Internal, "no URL for the rest of the answer").because(error))
 }
 
 /// The kind of body by its content type. No type at all counts as JSON; the reader will say if it is not.
@@ -191,4 +214,17 @@ fn not_an_answer(headers: &HeaderMap) -> Error {
     }
     Error::new(Kind::BackendGarbage, "the agent's endpoint answered with something that is neither JSON nor events")
         .because(format!("content-type {kind}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_of_an_answer_lies_below_the_url() {
+        for url in ["http://h:1/api/invocations", "http://h:1/api/invocations/", "http://h:1/api/invocations?x=y"] {
+            let url = below(&url.parse().unwrap(), "/7/events?after=3").unwrap();
+            assert_eq!(url, "http://h:1/api/invocations/7/events?after=3");
+        }
+    }
 }

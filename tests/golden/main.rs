@@ -145,7 +145,7 @@ fn every_recorded_answer_becomes_what_the_golden_files_say() {
                 writeln!(golden, "\n--- {}\n{got}", client.name()).unwrap();
             }
         } else {
-            let error = dialect::read_error(http::StatusCode::from_u16(status).unwrap(), None, body.as_bytes());
+            let error = dialect.read_error(http::StatusCode::from_u16(status).unwrap(), None, body.as_bytes());
             for surface in [Surface::OpenAi, Surface::Invocations] {
                 let told = String::from_utf8(surface.write_error(&error)).unwrap();
                 writeln!(golden, "\n--- error on {surface:?}: {}\n{told}", error.status()).unwrap();
@@ -183,9 +183,10 @@ fn every_recorded_request_becomes_what_the_golden_files_say() {
             Ok(()) => {
                 let body = Body::parse(text.as_bytes()).unwrap();
                 let request = client.read_request(&body).unwrap();
-                for backend in dialect::ALL {
+                for backend in dialect::BACKENDS {
                     let alike = backend.name() == client.name();
-                    let target = Target { model: None, stream: request.stream, alike };
+                    let stream = request.stream || backend.always_streams();
+                    let target = Target { model: None, stream, alike, conversation: None, number: 1 };
                     let admitted = dialect::admit(&request, *backend);
                     let written = admitted.and_then(|mut dropped: Dropped| {
                         let bytes = backend.write_request(&request, &target, &mut dropped)?;

@@ -17,6 +17,7 @@ mod bad_input;
 mod cancel;
 mod command_line;
 mod cut;
+mod durable;
 mod pairs;
 mod paths;
 mod protocol;

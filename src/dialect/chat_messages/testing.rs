@@ -47,7 +47,7 @@ pub(crate) fn refusal(dialect: &dyn Dialect, text: &str) -> (String, String) {
 /// Writes a request for a backend; the names of what was dropped come with it.
 pub(crate) fn written(dialect: &dyn Dialect, request: &Request<'_>, alike: bool) -> (Value, Vec<String>) {
     let mut dropped = Dropped::default();
-    let target = Target { model: None, stream: false, alike };
+    let target = Target { alike, ..Target::default() };
     let body = dialect.write_request(request, &target, &mut dropped).unwrap();
     (serde_json::from_slice(&body).unwrap(), dropped.names().to_vec())
 }

@@ -123,7 +123,7 @@ fn what_stands_behind_the_question_is_dropped_by_name() {
 #[test]
 fn without_a_question_there_is_nothing_to_answer() {
     for text in [r#"{"messages":[]}"#, r#"{"messages":[{"role":"system","content":"s"}]}"#] {
-        let target = Target { model: None, stream: false, alike: false };
+        let target = Target { model: None, stream: false, alike: false, ..Target::default() };
         let asked = request(&ChatCompletions, text).unwrap();
         let error = Split.write_request(&asked, &target, &mut Dropped::default()).unwrap_err();
         assert_eq!((error.status().as_u16(), error.field()), (400, Some("messages")));
@@ -137,7 +137,7 @@ fn a_clients_own_question_comes_through_in_the_form_that_every_server_takes() {
         r#"{"query":"q","history":[{"role":"user","content":"x","id":"1"}],"client_request_id":"r","tenant":"t"}"#,
     )
     .unwrap();
-    let target = Target { model: Some("m"), stream: true, alike: true };
+    let target = Target { model: Some("m"), stream: true, alike: true, ..Target::default() };
     let body = Split.write_request(&asked, &target, &mut Dropped::default()).unwrap();
     let expected = r#"{"dataframe_records":[{"query":"q","history":[{"role":"user","content":"x"}],"tenant":"t"}],"stream":true,"client_request_id":"r"}"#;
     assert_eq!(String::from_utf8(body).unwrap(), expected);

@@ -32,12 +32,22 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// The method and the path with its query.
+    pub fn line(&self) -> &str {
+        self.head.split(" HTTP/").next().unwrap_or_default()
+    }
+
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<String> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
         })
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.body))
     }
 }
 
@@ -66,6 +76,11 @@ impl Fake {
 
     /// A fake that decides by the request's body.
     pub async fn with(script: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self::by_request(move |request| script(&request.body)).await
+    }
+
+    /// A fake that decides by the whole request.
+    pub async fn by_request(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -111,13 +126,14 @@ pub fn chunked(body: &[u8], ended: bool) -> Vec<u8> {
     bytes
 }
 
-async fn play<S: Fn(&str) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, log: Arc<Mutex<Vec<Seen>>>) {
+async fn play<S: Fn(&Seen) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, log: Arc<Mutex<Vec<Seen>>>) {
     // One request a connection: a test never depends on one that is left over from the test before.
     if let Some((head, body)) = read(&mut stream).await {
-        let steps = script(&body);
+        let seen = Seen { head, body, gone: None };
+        let steps = script(&seen);
         let place = {
             let mut log = log.lock().unwrap();
-            log.push(Seen { head, body, gone: None });
+            log.push(seen);
             log.len() - 1
         };
         let gone = || log.lock().unwrap()[place].gone = Some(Instant::now());

@@ -163,7 +163,7 @@ fn a_tool_without_parameters_gets_an_empty_schema_and_strict_is_said_only_where_
 
 #[test]
 fn a_stream_is_asked_for_with_its_usage() {
-    let target = Target { model: Some("theirs"), stream: true, alike: false };
+    let target = Target { model: Some("theirs"), stream: true, alike: false, ..Target::default() };
     let request = Request { model: Some("ours".into()), ..Request::default() };
     let body = Chat.write_request(&request, &target, &mut Dropped::default()).unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap();
@@ -184,7 +184,7 @@ fn parameters_of_other_dialects_get_their_name_here() {
 fn parts_that_have_no_place_are_refused_by_name() {
     let refused = |item: Item<'static>| {
         let request = Request { items: vec![item], ..Request::default() };
-        let target = Target { model: None, stream: false, alike: false };
+        let target = Target { model: None, stream: false, alike: false, ..Target::default() };
         Chat.write_request(&request, &target, &mut Dropped::default()).unwrap_err().field().unwrap().to_owned()
     };
     let image = || Part::Image { url: "u".into(), detail: None };

@@ -4,8 +4,8 @@ use super::*;
 use crate::error::Kind;
 use crate::ir::{Field, Format, Item, Json, Message, Param, Part, Role, Tool, json as raw};
 
-const ALIKE: Target<'static> = Target { model: None, stream: false, alike: true };
-const OTHER: Target<'static> = Target { model: None, stream: false, alike: false };
+const ALIKE: Target<'static> = Target { model: None, stream: false, alike: true, conversation: None, number: 0 };
+const OTHER: Target<'static> = Target { model: None, stream: false, alike: false, conversation: None, number: 0 };
 
 fn write(request: &Request<'_>, target: &Target<'_>) -> (Value, Vec<String>) {
     let mut dropped = Dropped::default();
@@ -34,7 +34,7 @@ fn the_least_request_is_a_list_and_no_more() {
 
 #[test]
 fn the_backends_model_wins_and_a_stream_is_asked_for_when_wanted() {
-    let target = Target { model: Some("theirs"), stream: true, alike: true };
+    let target = Target { model: Some("theirs"), stream: true, alike: true, ..Target::default() };
     let (written, _) = translate(r#"{"input":"hi","model":"ours","stream":false}"#, &target);
     assert_eq!((&written["model"], &written["stream"]), (&json("\"theirs\""), &json("true")));
     let (written, _) = translate(r#"{"input":"hi","model":"ours","stream":true}"#, &ALIKE);
