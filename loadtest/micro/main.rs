@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use cutover::dialect::{self, Ask, Dialect, Legacy, Responses, Shape, Surface, Target};
+use cutover::dialect::{self, Ask, Dialect, Legacy, Responses, Shape, Target};
 use cutover::gateway::Transcoder;
 use cutover::ir::{Assembler, Body, Calls, Request};
 use divan::counter::{BytesCount, ItemsCount};
@@ -108,15 +108,7 @@ fn chat_agent() -> String {
 /// Re-frames a stream whose every event comes in a read of its own.
 fn reframe(bencher: Bencher<'_, '_>, stream: &str, from: &'static dyn Dialect, to: &'static dyn Dialect, shape: Shape) {
     let frames: Vec<&[u8]> = stream.split_inclusive("\n\n").map(str::as_bytes).collect();
-    let ask = Ask {
-        surface: Surface::OpenAi,
-        model: "agent".to_owned(),
-        include_usage: false,
-        shape,
-        wrapped: false,
-        show_agents_calls: false,
-        echo: Responses::echo(&Request::default()),
-    };
+    let ask = Ask { model: "agent".to_owned(), shape, echo: Responses::echo(&Request::default()), ..Ask::default() };
     bencher.counter(ItemsCount::new(EVENTS)).bench(|| {
         let assembler = Assembler::new("seed".to_owned(), 0, Calls { hold: true, declared: Vec::new() }, 1 << 24);
         let mut transcoder = Transcoder::new(from.reader(), assembler, Some(to.writer(&ask)), 1 << 20);

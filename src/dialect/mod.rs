@@ -145,7 +145,7 @@ pub struct Target<'a> {
 }
 
 /// What the client asked for, as far as its answer depends on it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ask {
     /// The family of paths the client called.
     pub surface: Surface,
@@ -159,15 +159,27 @@ pub struct Ask {
     pub wrapped: bool,
     /// Show the calls that the agent ran itself, and their outputs.
     pub show_agents_calls: bool,
+    /// How it asked for the id of the trace, if it did.
+    pub trace: Option<Trace>,
     /// For the Responses API: the settings of the request that its resource repeats (`{"tools":[...],...}`), made by
     /// [`Responses::echo`]. Empty for other dialects.
     pub echo: String,
 }
 
-/// In which shapes `chat/completions` answers.
+/// How a client asks for the id of the trace, which is also how it looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// `databricks_options.return_trace` in the body; found in `databricks_output`.
+    Body,
+    /// The header `x-mlflow-return-trace-id`; found in `metadata`, or in a frame of its own.
+    Header,
+}
+
+/// In which shapes `chat/completions` answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shape {
     /// The OpenAI shape alone.
+    #[default]
     OpenAi,
     /// The shape of the route's legacy chat dialect alone.
     Legacy,

@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::error::Error;
 
 /// A family of client paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Surface {
     /// `/v1/...`, `/responses`, `/chat/completions`: OpenAI's SDKs. Errors are `{"error": {...}}`.
+    #[default]
     OpenAi,
     /// `.../invocations`: MLflow's deployments client and the Databricks SDK. Errors are `{"error_code", "message"}` and
     /// never carry a key `error` or `detail`: the SDK would read those as something else.

@@ -98,7 +98,7 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     let reply = outbound.backend.call(outbound.call).await?;
     exchange.first_byte();
     // 7. Relay.
-    relay::answer(reply, outbound.plan, &snapshot.limits).await
+    relay::answer(reply, outbound.plan, &snapshot.limits, &snapshot.timeouts).await
 }
 
 impl crate::server::Handler for Gateway {

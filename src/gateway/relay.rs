@@ -13,7 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use super::exchange::Exchange;
 use super::transcode::Transcoder;
 use super::translate::Plan;
-use crate::config::ClientLimits;
+use crate::config::{ClientLimits, ClientTimeouts};
 use crate::dialect::{Ask, Dialect, Surface, Writer};
 use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment};
@@ -21,9 +21,11 @@ use crate::route::mint_seed;
 use crate::upstream::{self, Form, Reply};
 
 mod feed;
+mod keep_alive;
 mod source;
 
 use feed::Feed;
+use keep_alive::KeepAlive;
 
 /// An answer that is ready to be sent.
 pub(super) enum Answered {
@@ -36,9 +38,14 @@ pub(super) enum Answered {
 }
 
 /// Takes the backend's answer to the point where the client's can begin.
-pub(super) async fn answer(reply: Reply, plan: Plan, limits: &ClientLimits) -> Result<Answered, Error> {
+pub(super) async fn answer(
+    reply: Reply,
+    plan: Plan,
+    limits: &ClientLimits,
+    timeouts: &ClientTimeouts,
+) -> Result<Answered, Error> {
     match (reply.form, plan.stream) {
-        (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, plan, limits)))),
+        (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, plan, limits, timeouts.keep_alive)))),
         (Form::Stream, false) => {
             let (client, ask) = (plan.client, plan.ask.clone());
             let answer = collect(reply, plan, limits).await?;
@@ -124,6 +131,8 @@ pub struct Relay {
     /// Clients on `invocations` do not look for errors in frames, so when the backend broke off, their connection is
     /// broken off as well. An error that the agent told of itself ends their stream as it does without us.
     abort: bool,
+    /// None where bytes pass as they are: they may stop in the middle of a frame.
+    keep_alive: Option<KeepAlive>,
     state: State,
 }
 
@@ -153,7 +162,7 @@ impl std::fmt::Display for Aborted {
 impl std::error::Error for Aborted {}
 
 impl Relay {
-    fn new(reply: Reply, plan: Plan, limits: &ClientLimits) -> Self {
+    fn new(reply: Reply, plan: Plan, limits: &ClientLimits, keep_alive: Duration) -> Self {
         let writer = plan.client.writer(&plan.ask);
         let (writer, verbatim) = if plan.verbatim { (None, Some(writer)) } else { (Some(writer), None) };
         let assembler = assembler(&plan, limits);
@@ -163,6 +172,7 @@ impl Relay {
             feed: Feed::new(reply.body, plan.backend, plan.follow, limits.answer),
             transcoder,
             abort: verbatim.is_some() || plan.ask.surface == Surface::Invocations,
+            keep_alive: verbatim.is_none().then(|| KeepAlive::new(plan.ask.surface, keep_alive)),
             verbatim,
             state: State::Flowing,
         }
@@ -186,7 +196,11 @@ impl Relay {
                     let ready = self.transcoder.out().len();
                     let news = if self.verbatim.is_some() { self.pass(cx) } else { self.translate(cx) };
                     match news {
-                        Poll::Pending if ready == 0 => return Poll::Pending,
+                        Poll::Pending if ready == 0 => {
+                            let Some(silence) = &mut self.keep_alive else { return Poll::Pending };
+                            let sign = std::task::ready!(silence.poll(cx));
+                            return Poll::Ready(Some(Ok(Bytes::from_static(sign))));
+                        }
                         Poll::Pending => return Poll::Ready(Some(Ok(self.take()))),
                         Poll::Ready(()) => {}
                     }
@@ -239,6 +253,9 @@ impl Relay {
     }
 
     fn take(&mut self) -> Bytes {
+        if let Some(silence) = &mut self.keep_alive {
+            silence.spoke();
+        }
         self.transcoder.out().split().freeze()
     }
 }

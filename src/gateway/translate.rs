@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use super::receive::Entrance;
 use crate::config::AnswerShape;
 use crate::dialect::{
-    self, Ask, ChatAgent, ChatCompletions, Dialect, Reader, Responses, Shape, SplitChatMessages, Surface, Target,
+    self, Ask, ChatAgent, ChatCompletions, Dialect, Reader, Responses, Shape, SplitChatMessages, Surface, Target, Trace,
 };
 use crate::error::{Error, Kind};
 use crate::ir::{Body, Calls, Dropped, Request};
@@ -16,7 +16,10 @@ use crate::route::Route;
 use crate::upstream::{Backend, Call};
 
 /// Headers of the client that go along to the backend.
-const PASSED: &[&str] = &["traceparent", "tracestate", "x-request-id", "x-mlflow-return-trace-id"];
+const PASSED: &[&str] = &["traceparent", "tracestate", "x-request-id"];
+
+/// How clients of an AgentServer ask for the id of the trace.
+const RETURN_TRACE: HeaderName = HeaderName::from_static("x-mlflow-return-trace-id");
 
 /// A request that is ready to be sent.
 pub(super) struct Outbound {
@@ -63,7 +66,8 @@ pub(super) fn request(
     let voices = Voices::of(entrance, body, route)?;
     let alike = voices.reads.name() == backend.dialect.name();
     let verbatim = backend.verbatim && alike && voices.shape == Shape::OpenAi;
-    let request = voices.reads.read_request(body)?;
+    let mut request = voices.reads.read_request(body)?;
+    let trace = asks_for_trace(&mut request, headers);
     let conversation = route.conversation(body, headers);
     let target = Target {
         model: backend.model.as_deref(),
@@ -85,12 +89,12 @@ pub(super) fn request(
     let call = Call {
         body: sent,
         stream: target.stream,
-        headers: passed(headers),
+        headers: passed(headers, trace.is_some()),
         authorization: headers.get(AUTHORIZATION).cloned(),
     };
     let reader = backend.dialect.reader_for(&request, &target);
     let follow = reader.resume().map(|_| Call { body: Bytes::new(), ..call.clone() });
-    let ask = voices.ask(entrance, body, route, &request);
+    let ask = Ask { trace, ..voices.ask(entrance, body, route, &request) };
     let calls = Calls { hold: !ask.show_agents_calls, declared: request.declared().map(str::to_owned).collect() };
     let plan = Plan {
         backend: Arc::clone(&backend),
@@ -167,6 +171,7 @@ impl Voices {
             shape: self.shape,
             wrapped: self.writes.name() == SplitChatMessages.name() && body.get("query").is_none(),
             show_agents_calls: route.show_server_tools || self.shows_agents_calls(),
+            trace: None,
             echo: if responses { Responses::echo(request) } else { String::new() },
         }
     }
@@ -183,9 +188,26 @@ fn number(request_id: &HeaderValue) -> u128 {
     })
 }
 
-fn passed(headers: &HeaderMap) -> HeaderMap {
+/// How the client asked for the trace's id; whichever way it was, the backend is asked in both.
+fn asks_for_trace(request: &mut Request<'_>, headers: &HeaderMap) -> Option<Trace> {
+    let by_header = headers.get(RETURN_TRACE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+    let by_body = request.return_trace;
+    request.return_trace |= by_header;
+    match (by_header, by_body) {
+        (true, _) => Some(Trace::Header),
+        (false, true) => Some(Trace::Body),
+        (false, false) => None,
+    }
+}
+
+fn passed(headers: &HeaderMap, trace: bool) -> HeaderMap {
     let known = PASSED.iter().map(|name| HeaderName::from_static(name));
-    known.filter_map(|name| headers.get(&name).cloned().map(|value| (name, value))).collect()
+    let mut passed: HeaderMap =
+        known.filter_map(|name| headers.get(&name).cloned().map(|value| (name, value))).collect();
+    if trace {
+        passed.insert(RETURN_TRACE, HeaderValue::from_static("true"));
+    }
+    passed
 }
 
 /// The body as it came, but for the value of `model` where the backend knows the agent by another name.

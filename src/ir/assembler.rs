@@ -143,7 +143,7 @@ impl Assembler {
             Fragment::Opaque { kind, raw } => self.opaque(kind.into_string(), raw.into_owned(), emit),
             Fragment::CustomOutputs(outputs) => self.answer.custom_outputs = Some(outputs.into_owned()),
             Fragment::Databricks(output) => self.answer.databricks = Some(output.into_owned()),
-            Fragment::Trace(id) => self.answer.trace_id = Some(id.into_string()),
+            Fragment::Trace(id) => self.answer.traced(id.into_string()),
             Fragment::Usage(usage) => self.answer.usage = Some(usage),
             Fragment::Finish(finish) => self.finish = Some(finish),
             Fragment::Done => self.done(emit),

@@ -69,9 +69,9 @@ fn ask(client: &dyn Dialect) -> Ask {
         model: "agent".to_owned(),
         include_usage: true,
         shape: if client.name() == "chat_completions" { Shape::Both(Legacy::ChatAgent) } else { Shape::OpenAi },
-        wrapped: false,
         show_agents_calls: !openai,
         echo: if client.name() == "responses" { Responses::echo(&Request::default()) } else { String::new() },
+        ..Ask::default()
     }
 }
 

@@ -77,14 +77,18 @@ pub(super) fn write(answer: &Answer, ask: &Ask, out: &mut Vec<u8>) {
         model: &ask.model,
         choices: [Choice { index: 0, message, logprobs: (), finish_reason }],
         usage: answer.usage.map(TokenUsage::detailed),
-        legacy: LegacyFields::of(answer, ask.shape, finish_reason),
+        legacy: LegacyFields::of(answer, ask, finish_reason),
     };
     chat_messages::write_body(&completion, ask.wrapped, out);
 }
 
 impl<'a> LegacyFields<'a> {
-    fn of(answer: &'a Answer, shape: Shape, finish_reason: &'static str) -> Self {
-        let Shape::Both(legacy) = shape else { return Self::default() };
+    fn of(answer: &'a Answer, ask: &Ask, finish_reason: &'static str) -> Self {
+        let Shape::Both(legacy) = ask.shape else {
+            // Where the id of the trace is looked for by those who asked for it.
+            let databricks_output = answer.databricks.as_deref().filter(|_| ask.trace.is_some());
+            return Self { databricks_output, ..Self::default() };
+        };
         let agent = legacy == Legacy::ChatAgent;
         Self {
             messages: agent.then(|| AgentMessage::all(answer, true)),

@@ -69,7 +69,7 @@ impl ChunkWriter {
         let legacy = LegacyFields {
             finish_reason: self.agent.as_ref().map(|_| finish_reason),
             custom_outputs: answer.custom_outputs.as_deref().filter(|_| both),
-            databricks_output: DatabricksOutput::of(answer).filter(|_| both),
+            databricks_output: DatabricksOutput::of(answer).filter(|_| both || self.ask.trace.is_some()),
             delta,
             fault: None,
         };

@@ -12,15 +12,7 @@ pub(crate) const USAGE: Usage = Usage { input: 3, output: 5, total: 8, cached: 1
 
 /// What an ordinary OpenAI client asks for.
 pub(crate) fn ask() -> Ask {
-    Ask {
-        surface: Surface::OpenAi,
-        model: "m".into(),
-        include_usage: false,
-        shape: Shape::OpenAi,
-        wrapped: false,
-        show_agents_calls: false,
-        echo: String::new(),
-    }
+    Ask { model: "m".into(), ..Ask::default() }
 }
 
 pub(crate) fn both(legacy: Legacy) -> Ask {

@@ -4,7 +4,7 @@ use bytes::BytesMut;
 use serde_json::Value;
 
 use super::*;
-use crate::dialect::{Shape, Surface};
+use crate::dialect::Surface;
 use crate::ir::{Assembler, Calls, Event, Fragment};
 use crate::sse::Splitter;
 
@@ -17,15 +17,7 @@ mod streams_out;
 
 /// What an ordinary client asks for.
 fn ask() -> Ask {
-    Ask {
-        surface: Surface::OpenAi,
-        model: "agent".into(),
-        include_usage: false,
-        shape: Shape::OpenAi,
-        wrapped: false,
-        show_agents_calls: false,
-        echo: Responses::echo(&Request::default()),
-    }
+    Ask { model: "agent".into(), echo: Responses::echo(&Request::default()), ..Ask::default() }
 }
 
 /// Asks as an invocation client does.

@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use super::resource::{Item, Part, Resource, State, shows};
 use crate::dialect::surface::OpenAiError;
-use crate::dialect::{Ask, Surface, Writer};
+use crate::dialect::{Ask, Surface, Trace, Writer};
 use crate::error::Error;
-use crate::ir::{Answer, Event, Finish, Output, Piece};
+use crate::ir::{Answer, Event, Finish, Output, Piece, json};
 
 /// Writes one answer.
 pub(super) struct Stream {
@@ -276,6 +276,12 @@ impl Stream {
             _ => "response.completed",
         };
         self.lifecycle(kind, answer, State::Ended, out);
+        if let (Surface::Invocations, Some(Trace::Header), Some(id)) =
+            (self.ask.surface, self.ask.trace, &answer.trace_id)
+        {
+            // As an AgentServer does. OpenAI's SDKs would break on a frame without a type.
+            out.extend([&b"data: {\"trace_id\":"[..], json(id).get().as_bytes(), b"}\n\n"].concat());
+        }
         out.put_slice(b"data: [DONE]\n\n");
     }
 
