@@ -1,5 +1,7 @@
 //! What is written for a durable server and what is read of its runs.
 
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values for the call")]
+
 use serde_json::{Value, json};
 
 use super::*;
