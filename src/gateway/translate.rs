@@ -84,6 +84,7 @@ pub(super) fn request(
     };
     let call = Call {
         body: sent,
+        rest: None,
         stream: target.stream,
         headers: passed(headers),
         authorization: headers.get(AUTHORIZATION).cloned(),
