@@ -88,6 +88,7 @@ pub(super) fn request(
     };
     let call = Call {
         body: sent,
+        rest: None,
         stream: target.stream,
         headers: passed(headers, trace.is_some()),
         authorization: headers.get(AUTHORIZATION).cloned(),

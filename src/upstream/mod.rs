@@ -64,6 +64,8 @@ pub enum Form {
 pub struct Call {
     /// The request body; JSON.
     pub body: Bytes,
+    /// Asks for the rest of an answer that has begun instead: what to `GET` below the backend's URL.
+    pub rest: Option<String>,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// Headers of the client that go along (trace context, request id).
@@ -101,23 +103,7 @@ impl Backend {
     /// # Errors
     /// Everything that is not a successful answer of a known kind, under its name.
     pub async fn call(&self, call: Call) -> Result<Reply, Error> {
-        let mut request = self.request(call)?;
-        *request.method_mut() = Method::POST;
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.send(request).await
-    }
-
-    /// Asks for what lies at `path` below the backend's URL: the rest of an answer that has begun.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub async fn follow(&self, path: &str, call: Call) -> Result<Reply, Error> {
-        let mut request = self.request(call)?;
-        *request.uri_mut() = below(&self.url, path)?;
-        self.send(request).await
-    }
-
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply, Error> {
+        let request = self.request(call)?;
         let head = tokio::time::timeout(self.timeouts.first_byte, self.client.request(request));
         let response = match head.await {
             Err(_) => return Err(self.silent()),
@@ -133,9 +119,15 @@ impl Backend {
 
     fn request(&self, call: Call) -> Result<Request<Full<Bytes>>, Error> {
         let mut request = Request::new(Full::new(call.body));
-        *request.uri_mut() = self.url.clone();
+        *request.headers_mut() = call.headers;
+        if let Some(path) = &call.rest {
+            *request.uri_mut() = below(&self.url, path)?;
+        } else {
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = self.url.clone();
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         let headers = request.headers_mut();
-        *headers = call.headers;
         let accept = if call.stream { "text/event-stream, application/json" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         match self.credential.present(call.authorization.as_ref()) {

@@ -1,6 +1,6 @@
 //! What is written for a durable server and what is read of its runs.
 
-#![expect(clippy::needless_pass_by_value, reason = "`json!` in the call reads best without a borrow")]
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes values for the call")]
 
 use serde_json::{Value, json};
 

@@ -102,7 +102,7 @@ impl Feed {
             if times > 1 {
                 tokio::time::sleep(WAIT * 2_u32.pow(times - 2)).await;
             }
-            let reply = backend.follow(&path, call).await?;
+            let reply = backend.call(Call { rest: Some(path), ..call }).await?;
             if reply.form == Form::Stream {
                 return Ok(Rest::Stream(reply.body));
             }
