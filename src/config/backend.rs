@@ -1,14 +1,15 @@
 //! `backends`: the places that answer, and how each is called.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use http::Uri;
 
 use super::auth::{Auth, Method};
+use super::ca::CaBundle;
 use super::node::Node;
 use super::route::Route;
 use super::secret::Secret;
+use super::url;
 use crate::dialect::{self, Dialect};
 
 /// What to write under `backends`.
@@ -43,6 +44,8 @@ pub struct Backend {
     pub model: Option<String>,
     /// How long it may take.
     pub timeouts: BackendTimeouts,
+    /// The authorities that are trusted for its TLS, if not the machine's.
+    pub ca: Option<CaBundle>,
 }
 
 /// What is presented to a backend.
@@ -104,7 +107,7 @@ pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
 
 impl Backend {
     fn read(name: String, node: &Node<'_>, auth: Option<&Auth>) -> Option<Self> {
-        let fields = node.fields(&["url", "dialect", "verbatim", "credential", "model", "timeouts"])?;
+        let fields = node.fields(&["url", "dialect", "verbatim", "credential", "model", "timeouts", "ca"])?;
         let url = fields.required("url", URL).and_then(url);
         let names: Vec<_> = dialect::ALL.iter().map(|dialect| (dialect.name(), *dialect)).collect();
         let written: Vec<_> = names.iter().map(|(name, _)| *name).collect();
@@ -114,6 +117,7 @@ impl Backend {
         let credential = fields.or("credential", Credential::Caller, credential);
         let model = fields.or("model", None, |node| Some(Some(node.text("the name of a model")?.value.to_string())));
         let timeouts = fields.or("timeouts", BackendTimeouts::default(), BackendTimeouts::read);
+        let ca = fields.or("ca", None, |node| CaBundle::read(node).map(Some));
         if let (Some(url), Some(credential)) = (&url, &credential) {
             warn_of_credential(fields.optional("credential").unwrap_or(node), url, credential, auth);
         }
@@ -125,6 +129,7 @@ impl Backend {
             credential: credential?,
             model: model?,
             timeouts: timeouts?,
+            ca: ca?,
         })
     }
 }
@@ -141,29 +146,12 @@ impl BackendTimeouts {
     }
 }
 
-/// No message repeats the URL: it may hold a password in the place where one was refused.
 fn url(node: &Node<'_>) -> Option<Uri> {
-    let text = node.text(URL)?;
-    if text.value.contains('#') {
-        return node.problem("has a fragment (`#...`), which is never sent; remove it");
-    }
-    let Ok(uri) = text.value.parse::<Uri>() else { return node.problem(format!("is not a URL; write {URL}")) };
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return node.problem(format!("does not begin with `http://` or `https://`; write {URL}"));
-    }
-    let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
-        return node.problem(format!("has no host; write {URL}"));
-    };
-    if authority.as_str().contains('@') {
-        return node.problem("has a user in it; remove what stands before `@` and write a `credential`");
-    }
-    if authority.as_str() != authority.host() && authority.port_u16().is_none_or(|port| port == 0) {
-        return node.problem("has a port that is not a number from 1 to 65535");
-    }
-    if uri.path() == "/" {
+    let url = url::read(node, URL)?;
+    if url.path() == "/" {
         node.warn("has no path, so requests are POSTed to `/`; write the full URL of the endpoint");
     }
-    Some(uri)
+    Some(url)
 }
 
 fn verbatim(node: &Node<'_>, dialect: Option<&'static dyn Dialect>) -> Option<bool> {
@@ -211,12 +199,7 @@ fn warn_of_credential(node: &Node<'_>, url: &Uri, credential: &Credential, auth:
     if matches!(credential, Credential::Caller) && host.ends_with(APPS) && auth.is_some_and(only_pats) {
         node.warn("callers come with PATs and Databricks Apps take OAuth tokens only; write `{ token: ... }`");
     }
-    if !matches!(credential, Credential::None) && url.scheme_str() == Some("http") && !is_local(host) {
+    if !matches!(credential, Credential::None) && url.scheme_str() == Some("http") && !url::is_local(host) {
         node.warn("the credential goes over the network in clear text; write an `https` URL");
     }
-}
-
-fn is_local(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    address.map_or(host == "localhost", |address| address.to_canonical().is_loopback())
 }

@@ -1,7 +1,7 @@
 //! `${env:NAME}` and `${file:PATH}` in a text.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -62,6 +62,16 @@ impl Source<'_> {
         let end = text.trim_end_matches(['\r', '\n']).len();
         text.truncate(end);
         Ok(text)
+    }
+}
+
+/// What a file holds; a wrong path may lead anywhere, so there is an end to it.
+pub(super) fn read_file(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(largest + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > largest {
+        true => Err(io::Error::other(format!("it is over {} KiB", largest >> 10))),
+        false => Ok(bytes),
     }
 }
 

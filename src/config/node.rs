@@ -6,11 +6,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::interpolate::Source;
+use super::interpolate::{self, Source};
 use super::later;
 use super::nearest::nearest;
 use super::problem::Problem;
@@ -206,6 +207,33 @@ impl<'a> Node<'a> {
     pub(super) fn parsed<T>(&self, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let text = self.text(wanted)?;
         read(&text.value).or_else(|| self.problem(format!("`{}` is not {wanted}", text.written)))
+    }
+
+    /// A list of texts, or one alone.
+    pub(super) fn texts(&self, wanted: &str) -> Option<Vec<String>> {
+        let text = |node: &Self| Some(node.text(wanted)?.value.to_string());
+        if !self.is_list() {
+            return Some(vec![text(self)?]);
+        }
+        let items = self.items(wanted)?;
+        if items.is_empty() {
+            return self.problem(format!("is empty; write {wanted}"));
+        }
+        items.iter().map(text).collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// The path of a file, from the folder of the config.
+    pub(super) fn path(&self, wanted: &str) -> Option<PathBuf> {
+        Some(self.pass.source.folder.join(self.text(wanted)?.value.as_str()))
+    }
+
+    /// What a file holds.
+    pub(super) fn file(&self, wanted: &str, largest: u64) -> Option<Vec<u8>> {
+        let path = self.path(wanted)?;
+        match interpolate::read_file(&path, largest) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => self.problem(format!("cannot be read: {error}")),
+        }
     }
 
     /// `true` or `false`.

@@ -97,6 +97,9 @@ fn callers(auth: &Auth, page: &mut Page) {
                 let names: Vec<_> = tokens.iter().map(|token| token.name.as_str()).collect();
                 page.row("pat", names.join(", "));
             }
+            Method::Oauth(oauth) => {
+                page.row("oauth", format!("{} for {}", oauth.issuer, oauth.audience.join(" or ")));
+            }
         }
     }
 }

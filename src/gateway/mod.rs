@@ -73,7 +73,7 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     // 1. Receive: the path names the family of clients. The body is left where it is until we know who sends it.
     let entrance = Entrance::of(&head.method, head.uri.path())?;
     // 2. Authenticate.
-    exchange.caller = Some(snapshot.auth.authenticate(&head.headers)?);
+    exchange.caller = Some(snapshot.auth.authenticate(&head.headers).await?);
     if entrance == Entrance::Models {
         return Ok(reply::models(&snapshot.routes));
     }

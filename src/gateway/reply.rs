@@ -54,8 +54,8 @@ pub(super) fn refuse(error: &Error, mut exchange: Exchange) -> Response<Body> {
     if let Some(seconds) = error.wait() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if error.status() == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    if let Some(challenge) = error.authenticate().and_then(|challenge| HeaderValue::from_str(challenge).ok()) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
     }
     response
 }

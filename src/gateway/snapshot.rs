@@ -26,11 +26,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Makes a config ready.
+    /// Makes a config ready; `previous` is what it replaces.
     ///
     /// # Errors
-    /// When a backend's TLS cannot be set up.
-    pub fn new(config: &Config, metrics: &Metrics) -> io::Result<Self> {
+    /// When TLS to a backend or an identity provider cannot be set up.
+    pub fn new(config: &Config, metrics: &Metrics, previous: Option<&Self>) -> io::Result<Self> {
         let backends = config.backends.iter().map(|backend| Backend::new(backend).map(Arc::new));
         let backends = backends.collect::<io::Result<Vec<_>>>()?;
         let routes = Table::new(config);
@@ -42,7 +42,7 @@ impl Snapshot {
             }
         }
         Ok(Self {
-            auth: Authenticator::new(&config.auth),
+            auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
             routes,
             backends,
             limits: config.limits,

@@ -14,12 +14,11 @@ use crate::config;
 use crate::credential::Credential;
 use crate::dialect::{self, Dialect};
 use crate::error::{Error, Kind};
+use crate::net::{Connector, TimedOut};
 
 mod body;
-mod connect;
 
 pub use body::{Limits, whole};
-use connect::{Connector, TimedOut};
 
 /// Idle pooled connections are let go before the servers behind them usually do it.
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -78,7 +77,7 @@ impl Backend {
     /// # Errors
     /// When the machine's root certificates cannot be read and the backend is behind TLS.
     pub fn new(config: &config::Backend) -> std::io::Result<Self> {
-        let connector = Connector::new(&config.url, config.timeouts.connect)?;
+        let connector = Connector::new(&config.url, config.timeouts.connect, config.ca.as_ref())?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())

@@ -17,6 +17,8 @@ mod bad_input;
 mod cancel;
 mod command_line;
 mod cut;
+mod jwt_attacks;
+mod oauth;
 mod pairs;
 mod paths;
 mod protocol;

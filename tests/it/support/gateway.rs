@@ -31,6 +31,7 @@ impl Gateway {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            super::log::capture();
         });
         let text = format!("listen: {{ clients: '127.0.0.1:0', admin: '127.0.0.1:0' }}\n{yaml}");
         let config = Config::parse(&text, Path::new("."), &|_| None).unwrap_or_else(|problems| panic!("{problems}"));

@@ -1,0 +1,52 @@
+//! `auth: oauth`, and what it trusts.
+
+use super::*;
+
+fn oauth_problem(fields: &str) -> String {
+    only_problem(&with_auth(&format!("[ {{ oauth: {{ {fields} }} }} ]")))
+}
+
+#[test]
+fn an_issuer_and_its_audience_are_enough() {
+    let config = good(&with_auth("[ { oauth: { issuer: 'https://example.com/oidc', audience: abc } } ]"));
+    let Auth::Methods(methods) = &config.auth else { panic!("no methods") };
+    let [Method::Oauth(oauth)] = methods.as_slice() else { panic!("{methods:?}") };
+    assert_eq!(
+        (oauth.issuer.as_str(), oauth.audience.as_slice()),
+        ("https://example.com/oidc", &["abc".to_owned()][..])
+    );
+    assert_eq!(oauth.algorithms, [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa]);
+    assert_eq!((oauth.leeway, oauth.scopes.len()), (Duration::from_secs(30), 0));
+    good(&with_auth("[ { oauth: { issuer: 'http://127.0.0.1:9/oidc', audience: [ a, b ], scopes: [ all-apis ] } } ]"));
+}
+
+#[test]
+fn what_would_make_tokens_worthless_is_refused() {
+    let right = "issuer: 'https://example.com', audience: a";
+    for (fields, says) in [
+        ("issuer: 'https://example.com'".to_owned(), "oauth.audience: is missing; write who the tokens must be for"),
+        ("audience: a".to_owned(), "oauth.issuer: is missing; write the issuer as it stands in tokens"),
+        ("issuer: 'https://example.com', audience: []".to_owned(), "oauth.audience: is empty"),
+        ("issuer: 'https://example.com', audience: ['']".to_owned(), "oauth.audience[0]: is empty"),
+        ("issuer: 'http://example.com', audience: a".to_owned(), "oauth.issuer: goes over the network in clear text"),
+        ("issuer: 'https://example.com/?x', audience: a".to_owned(), "oauth.issuer: has a query"),
+        (
+            format!("{right}, jwks_uri: 'http://example.com/keys'"),
+            "oauth.jwks_uri: goes over the network in clear text",
+        ),
+        (
+            format!("{right}, algorithms: [ HS256 ]"),
+            "oauth.algorithms[0]: unknown algorithm `HS256`; write one of RS256",
+        ),
+        (format!("{right}, algorithms: [ none ]"), "oauth.algorithms[0]: unknown algorithm `none`"),
+        (format!("{right}, algorithms: []"), "oauth.algorithms: is empty, so no token could be taken"),
+        (format!("{right}, leeway: 1h"), "oauth.leeway: is more than clocks differ"),
+        (format!("{right}, scopes: 'a b'"), "oauth.scopes: a scope is one word"),
+        (format!("{right}, ca: absent.pem"), "oauth.ca: cannot be read: "),
+        (format!("{right}, keys: x"), "oauth.keys: unknown key `keys`"),
+    ] {
+        let message = oauth_problem(&fields);
+        assert!(message.starts_with(&format!("1: auth[0].{says}")), "{fields}: {message}");
+    }
+    assert!(only_problem(&with_auth("[ { oauth: {}, pat: {} } ]")).contains("a method is one of `pat` and `oauth`"));
+}
