@@ -18,14 +18,17 @@ mod jwt;
 mod key;
 mod oauth;
 mod pat;
+mod workspace;
 
 pub use bearer::Token;
 pub use caller::{Caller, Kind};
-pub use pat::{Pats, digest, hex};
+pub use pat::{digest, hex};
 
 use cache::Cache;
 use jwks::Keys;
 use oauth::Oauth;
+use pat::Pats;
+use workspace::AtWorkspace;
 
 /// What a method says of a token.
 #[derive(Debug)]
@@ -126,7 +129,9 @@ impl Authenticator {
 
 fn method(config: &config::Method, keys: &mut Vec<Arc<Keys>>) -> io::Result<Box<dyn Method>> {
     Ok(match config {
-        config::Method::Pat(tokens) => Box::new(Pats::new(tokens)),
+        config::Method::Pat(config::Pat::Tokens(tokens)) => Box::new(Pats::listed(tokens)),
+        config::Method::Pat(config::Pat::File(path)) => Box::new(Pats::in_file(path)?),
+        config::Method::Pat(config::Pat::Workspace(workspace, cache)) => Box::new(AtWorkspace::new(workspace, *cache)?),
         config::Method::Oauth(oauth) => Box::new(Oauth::new(oauth, keys)?),
     })
 }
@@ -165,8 +170,11 @@ mod tests {
     use crate::config::PatToken;
 
     async fn refusal(headers: &[&str]) -> Option<String> {
-        let tokens = vec![PatToken { name: "ci".into(), sha256: digest("dapi-right") }];
-        let auth = Authenticator::new(&config::Auth::Methods(vec![config::Method::Pat(tokens)]), None).unwrap();
+        let tokens =
+            vec![PatToken { name: "ci".into(), sha256: digest("dapi-right"), expires: None, groups: Vec::new() }];
+        let auth =
+            Authenticator::new(&config::Auth::Methods(vec![config::Method::Pat(config::Pat::Tokens(tokens))]), None)
+                .unwrap();
         let mut map = HeaderMap::new();
         for value in headers {
             map.append(AUTHORIZATION, value.parse().unwrap());

@@ -3,7 +3,8 @@
 use super::listen::Listen;
 use super::node::Node;
 use super::oauth::Oauth;
-use super::pat::{self, Known, PatToken};
+use super::pat::{Known, Pat};
+use super::workspace::Workspace;
 
 /// What to write under `auth`.
 pub(super) const CHOICES: &str = "a list of methods such as `[ { pat: { tokens: [ { name: ci, sha256: ... } ] } } ]` to \
@@ -21,16 +22,20 @@ pub enum Auth {
 /// One way to know a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// A list of personal access tokens.
-    Pat(Vec<PatToken>),
+    /// Personal access tokens.
+    Pat(Pat),
     /// Tokens of an OpenID provider.
     Oauth(Box<Oauth>),
 }
 
 impl Auth {
-    /// Reads who may call; `listen` is none if it could not be read itself.
-    pub(super) fn read(node: &Node<'_>, listen: Option<&Listen>) -> Option<Self> {
-        if node.is_list() { methods(node) } else { anonymous(node, listen) }
+    /// Reads who may call; `listen` and `workspace` are none if they could not be read themselves.
+    pub(super) fn read(
+        node: &Node<'_>,
+        listen: Option<&Listen>,
+        workspace: Option<&Option<Workspace>>,
+    ) -> Option<Self> {
+        if node.is_list() { methods(node, workspace) } else { anonymous(node, listen) }
     }
 }
 
@@ -49,17 +54,17 @@ fn anonymous(node: &Node<'_>, listen: Option<&Listen>) -> Option<Auth> {
     ))
 }
 
-fn methods(node: &Node<'_>) -> Option<Auth> {
+fn methods(node: &Node<'_>, workspace: Option<&Option<Workspace>>) -> Option<Auth> {
     let items = node.items(CHOICES)?;
     if items.is_empty() {
         return node.problem(format!("is empty, so nobody could call; write {CHOICES}"));
     }
     let mut known = Known::default();
-    let methods: Vec<_> = items.iter().map(|item| method(item, &mut known)).collect();
+    let methods: Vec<_> = items.iter().map(|item| method(item, workspace, &mut known)).collect();
     Some(Auth::Methods(methods.into_iter().collect::<Option<_>>()?))
 }
 
-fn method(node: &Node<'_>, known: &mut Known) -> Option<Method> {
+fn method(node: &Node<'_>, workspace: Option<&Option<Workspace>>, known: &mut Known) -> Option<Method> {
     let fields = node.fields(&["pat", "oauth"])?;
     if let Some(node) = fields.optional("oauth") {
         if fields.optional("pat").is_some() {
@@ -67,5 +72,6 @@ fn method(node: &Node<'_>, known: &mut Known) -> Option<Method> {
         }
         return Oauth::read(node).map(|oauth| Method::Oauth(Box::new(oauth)));
     }
-    pat::read(fields.choice("pat", "`pat: { tokens: ... }` or `oauth: { issuer: ..., audience: ... }`")?, known)
+    let pat = fields.choice("pat", "`pat: { tokens: ... }` or `oauth: { issuer: ..., audience: ... }`")?;
+    Pat::read(pat, workspace, known).map(Method::Pat)
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 mod auth;
 mod backend;
 mod ca;
+mod date;
 mod interpolate;
 mod later;
 mod listen;
@@ -26,17 +27,21 @@ mod split;
 mod tree;
 mod units;
 mod url;
+mod watched;
+mod workspace;
 
 pub use auth::{Auth, Method};
 pub use backend::{Backend, BackendTimeouts, Credential};
 pub use ca::CaBundle;
 pub use listen::{ClientLimits, ClientTimeouts, Listen};
 pub use oauth::{Algorithm, Oauth};
-pub use pat::PatToken;
+pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
 pub use route::{AnswerShape, Route, Rule, Share};
 pub use secret::Secret;
+pub use watched::Watched;
+pub use workspace::Workspace;
 
 use interpolate::Source;
 use node::{Node, Pass};
@@ -53,6 +58,8 @@ pub struct Config {
     pub limits: ClientLimits,
     /// How long we wait for clients.
     pub timeouts: ClientTimeouts,
+    /// The Databricks workspace behind it all, if there is one.
+    pub workspace: Option<Workspace>,
     /// Who may call.
     pub auth: Auth,
     /// The places that answer, in the order of the file.
@@ -84,15 +91,29 @@ impl Config {
         if text.len() > LARGEST {
             return Err(Problems::of_file(too_large()));
         }
-        let tree = tree::read(text).map_err(|error| {
-            Problems::new(vec![Problem { line: Some(error.line), path: String::new(), message: error.message }])
-        })?;
-        let pass = Pass::new(Source { folder: base_dir, env });
-        let config = read(&Node::root(&pass, &tree));
-        match (config, pass.end()) {
-            (Some(config), (problems, warnings)) if problems.is_empty() => Ok(Self { warnings, ..config }),
-            (_, (problems, _)) => Err(Problems::new(problems)),
-        }
+        let (config, warnings) = resolve(text, base_dir, env, read)?;
+        Ok(Self { warnings, ..config })
+    }
+}
+
+/// Reads a text in one pass: what it says, and warnings.
+///
+/// # Errors
+/// Every problem of the text at once.
+fn resolve<T>(
+    text: &str,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: impl FnOnce(&Node<'_>) -> Option<T>,
+) -> Result<(T, Vec<Problem>), Problems> {
+    let tree = tree::read(text).map_err(|error| {
+        Problems::new(vec![Problem { line: Some(error.line), path: String::new(), message: error.message }])
+    })?;
+    let pass = Pass::new(Source { folder, env });
+    let value = read(&Node::root(&pass, &tree));
+    match (value, pass.end()) {
+        (Some(value), (problems, warnings)) if problems.is_empty() => Ok((value, warnings)),
+        (_, (problems, _)) => Err(Problems::new(problems)),
     }
 }
 
@@ -118,11 +139,13 @@ fn read_text(path: &Path) -> Result<String, Problems> {
 
 /// Reads every section, whatever is wrong in the others; none if any could not be read.
 fn read(root: &Node<'_>) -> Option<Config> {
-    let fields = root.fields(&["listen", "limits", "timeouts", "auth", "backends", "routes"])?;
+    let fields = root.fields(&["listen", "limits", "timeouts", "workspace", "auth", "backends", "routes"])?;
     let listen = fields.or("listen", Listen::default(), Listen::read);
     let limits = fields.or("limits", ClientLimits::default(), ClientLimits::read);
     let timeouts = fields.or("timeouts", ClientTimeouts::default(), ClientTimeouts::read);
-    let auth = fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, listen.as_ref()));
+    let workspace = fields.or("workspace", None, |node| Workspace::read(node).map(Some));
+    let auth =
+        fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, listen.as_ref(), workspace.as_ref()));
     let declared =
         fields.required("backends", backend::CHOICES).and_then(|node| backend::read_all(node, auth.as_ref()));
     let routes = fields.required("routes", route::CHOICES).and_then(|node| route::read_all(node, declared.as_deref()));
@@ -132,6 +155,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         listen: listen?,
         limits: limits?,
         timeouts: timeouts?,
+        workspace: workspace?,
         auth: auth?,
         backends: declared.into_iter().map(|declared| declared.backend).collect::<Option<_>>()?,
         routes,

@@ -1,7 +1,7 @@
 //! The effective plan: what a config comes to once defaults are filled in, for a person to read before it goes live.
 
 use super::units::{spell, spell_size};
-use super::{AnswerShape, Auth, Backend, Config, Credential, Method, Route, Share};
+use super::{AnswerShape, Auth, Backend, Config, Credential, Method, Pat, Route, Share};
 
 /// Width of the first column: the longest label and a gap.
 const LABEL: usize = 12;
@@ -93,9 +93,13 @@ fn callers(auth: &Auth, page: &mut Page) {
     let Auth::Methods(methods) = auth else { return page.row("anonymous", "anyone on this machine") };
     for method in methods {
         match method {
-            Method::Pat(tokens) => {
+            Method::Pat(Pat::Tokens(tokens)) => {
                 let names: Vec<_> = tokens.iter().map(|token| token.name.as_str()).collect();
                 page.row("pat", names.join(", "));
+            }
+            Method::Pat(Pat::File(path)) => page.row("pat", format!("those in {}", path.display())),
+            Method::Pat(Pat::Workspace(workspace, cache)) => {
+                page.row("pat", format!("whoever {} knows, believed for {}", workspace.url, spell(*cache)));
             }
             Method::Oauth(oauth) => {
                 page.row("oauth", format!("{} for {}", oauth.issuer, oauth.audience.join(" or ")));

@@ -20,6 +20,7 @@ mod cut;
 mod jwt_attacks;
 mod oauth;
 mod pairs;
+mod pat;
 mod paths;
 mod protocol;
 mod split;

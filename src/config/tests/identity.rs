@@ -1,4 +1,4 @@
-//! `auth: oauth`, and what it trusts.
+//! `auth: oauth`, `pat` in files and at the workspace, and what they trust.
 
 use super::*;
 
@@ -49,4 +49,37 @@ fn what_would_make_tokens_worthless_is_refused() {
         assert!(message.starts_with(&format!("1: auth[0].{says}")), "{fields}: {message}");
     }
     assert!(only_problem(&with_auth("[ { oauth: {}, pat: {} } ]")).contains("a method is one of `pat` and `oauth`"));
+}
+
+#[test]
+fn pats_come_from_one_place_each() {
+    let folder = std::env::temp_dir().join(format!("cutover-pats-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("tokens.yaml");
+    std::fs::write(&file, format!("- {{ name: ci, sha256: {DIGEST}, expires: 2030-01-31, groups: [ a, b ] }}\n"))
+        .unwrap();
+    let tokens = read_tokens(&file).unwrap();
+    assert_eq!((tokens[0].expires, tokens[0].groups.len()), (Some(1_896_134_400), 2));
+    let method = |pat: &str| with_auth(&format!("[ {{ pat: {{ {pat} }} }} ]"));
+    good(&method(&format!("file: '{}'", file.display())));
+    good(&format!("{}workspace: https://example.com\n", method("verify: workspace, cache: 5m")));
+    std::fs::write(&file, "- { name: ci, sha256: dapi0123456789 }\n").unwrap();
+    let message = only_problem(&method(&format!("file: '{}'", file.display())));
+    assert!(message.contains("tokens.yaml:1: [0].sha256: is not a digest") && !message.contains("dapi"), "{message}");
+    assert!(only_problem(&method("file: absent.yaml")).contains("auth[0].pat.file: the file cannot be used: "));
+    assert!(only_problem(&method("verify: workspace")).contains("write `workspace: https://...` at the top"));
+    assert!(only_problem(&method("verify: workplace")).contains("did you mean `workspace`?"));
+    assert!(only_problem(&method("file: a, verify: workspace")).contains("write one of `tokens`, `file` and `verify`"));
+    let dated = format!("tokens: [ {{ name: ci, sha256: {DIGEST}, expires: tomorrow }} ]");
+    assert!(only_problem(&method(&dated)).contains("expires: `tomorrow` is not the last day such as `2027-01-31`"));
+}
+
+#[test]
+fn a_workspace_is_an_origin_and_a_list_of_paths() {
+    let workspace = |text: &str| format!("{WHOLE}workspace: {text}\n");
+    let config = good(&workspace("{ url: 'https://example.com/', allow: [ '/api/2.0/serving-endpoints/*' ] }"));
+    assert_eq!(config.workspace.unwrap().allow, [Pattern::new("/api/2.0/serving-endpoints/*")]);
+    assert!(only_problem(&workspace("https://example.com/x")).contains("workspace: has a path; write the origin"));
+    assert!(only_problem(&workspace("http://example.com")).contains("in clear text"));
+    assert!(only_problem(&workspace("{ url: 'https://example.com', allow: '*' }")).contains("begins with `/api/`"));
 }
