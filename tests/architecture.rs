@@ -26,7 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("gateway", &["auth", "config", "dialect", "error", "ir", "route", "server", "sse", "telemetry", "upstream"]),
     ("server", &["config"]),
     ("upstream", &["config", "credential", "dialect", "error", "net"]),
-    ("route", &["config", "dialect", "error", "ir"]),
+    ("route", &["auth", "config", "dialect", "error", "ir"]),
     ("auth", &["config", "error", "net"]),
     ("credential", &["config"]),
     ("net", &["config"]),

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+mod allow;
 mod auth;
 mod backend;
 mod ca;
@@ -30,6 +31,7 @@ mod url;
 mod watched;
 mod workspace;
 
+pub use allow::Allow;
 pub use auth::{Auth, Method};
 pub use backend::{Backend, BackendTimeouts, Credential};
 pub use ca::CaBundle;

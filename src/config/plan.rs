@@ -59,6 +59,7 @@ impl Config {
         let rule = [named("model", &route.rule.model), named("path", &route.rule.path)];
         let rule = rule.into_iter().flatten().collect::<Vec<_>>().join(" and ");
         page.row("takes", if rule.is_empty() { "everything" } else { &rule });
+        callers_of(route, page);
         self.split_plan(&route.split, page);
         page.row(
             "sticky by",
@@ -105,6 +106,19 @@ fn callers(auth: &Auth, page: &mut Page) {
                 page.row("oauth", format!("{} for {}", oauth.issuer, oauth.audience.join(" or ")));
             }
         }
+    }
+}
+
+fn callers_of(route: &Route, page: &mut Page) {
+    let allow = &route.allow;
+    let named = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
+    let who = [named("the groups", &allow.groups), named("the subjects", &allow.subjects)];
+    let who = who.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    if !who.is_empty() {
+        page.row("only for", who);
+    }
+    if let Some(scopes) = named("the scopes", &allow.scopes) {
+        page.row("needs", scopes);
     }
 }
 

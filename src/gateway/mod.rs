@@ -73,16 +73,18 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     // 1. Receive: the path names the family of clients. The body is left where it is until we know who sends it.
     let entrance = Entrance::of(&head.method, head.uri.path())?;
     // 2. Authenticate.
-    exchange.caller = Some(snapshot.auth.authenticate(&head.headers).await?);
+    let caller = snapshot.auth.authenticate(&head.headers).await?;
+    exchange.caller = Some(Arc::clone(&caller));
     if entrance == Entrance::Models {
-        return Ok(reply::models(&snapshot.routes));
+        return Ok(reply::models(&snapshot.routes, &caller));
     }
     let bytes = receive::body(incoming, &snapshot.limits, &snapshot.timeouts).await?;
     let outbound = {
         // 3. Peek: the body's top-level fields, read no further.
         let body = ir::Body::parse(&bytes)?;
         let model = entrance.model(&body)?;
-        let peek = Peek { model: model.as_deref(), path: head.uri.path(), headers: &head.headers, body: &body };
+        let (path, headers) = (head.uri.path(), &head.headers);
+        let peek = Peek { model: model.as_deref(), path, caller: &caller, headers, body: &body };
         // 4. Route.
         let decision = snapshot.routes.pick(peek)?;
         let Some(backend) = snapshot.backends.get(decision.backend) else {

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::exchange::Exchange;
 use super::relay::{Answered, Body};
+use crate::auth::Caller;
 use crate::error::Error;
 use crate::route::Table;
 
@@ -60,8 +61,8 @@ pub(super) fn refuse(error: &Error, mut exchange: Exchange) -> Response<Body> {
     response
 }
 
-/// `GET /v1/models`: the routes that can be called by name.
-pub(super) fn models(routes: &Table) -> Answered {
+/// `GET /v1/models`: the routes that this caller can call by name.
+pub(super) fn models(routes: &Table, caller: &Caller) -> Answered {
     #[derive(Serialize)]
     struct List<'a> {
         object: &'static str,
@@ -77,7 +78,7 @@ pub(super) fn models(routes: &Table) -> Answered {
     }
 
     let model = |id| Model { id, object: "model", created: 0, owned_by: "cutover" };
-    let list = List { object: "list", data: routes.models().map(model).collect() };
+    let list = List { object: "list", data: routes.models(caller).map(model).collect() };
     Answered::Plain(serde_json::to_vec(&list).unwrap_or_default().into())
 }
 

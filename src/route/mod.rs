@@ -2,11 +2,13 @@
 
 use http::HeaderMap;
 
-use crate::config::{self, AnswerShape, Pattern};
+use crate::auth::Caller;
+use crate::config::{self, Allow, AnswerShape, Pattern};
 use crate::dialect::{Dialect, Legacy};
 use crate::error::{Error, Kind};
 use crate::ir::Body;
 
+mod allow;
 mod split;
 mod sticky;
 
@@ -34,6 +36,7 @@ pub struct Route {
     pub split: Split,
     model: Option<Pattern>,
     path: Option<Pattern>,
+    allow: Allow,
     sticky: Sticky,
 }
 
@@ -44,6 +47,8 @@ pub struct Peek<'a> {
     pub model: Option<&'a str>,
     /// The path.
     pub path: &'a str,
+    /// Who asks.
+    pub caller: &'a Caller,
     /// The request's headers.
     pub headers: &'a HeaderMap,
     /// The body's top-level fields.
@@ -74,18 +79,23 @@ impl Table {
         self.routes.iter()
     }
 
-    /// Names of models that can be called, as `GET /v1/models` lists them: globs cannot be called by name.
-    pub fn models(&self) -> impl Iterator<Item = &str> {
-        self.routes.iter().filter_map(|route| match &route.model {
+    /// Names of models that a caller can call, as `GET /v1/models` lists them: globs cannot be called by name.
+    pub fn models(&self, caller: &Caller) -> impl Iterator<Item = &str> {
+        self.routes_for(caller).filter_map(|route| match &route.model {
             Some(Pattern::Exact(name)) => Some(name.as_str()),
             _ => None,
         })
     }
 
-    /// The first route that matches, and its backend for this request.
+    fn routes_for(&self, caller: &Caller) -> impl Iterator<Item = &Route> {
+        self.routes.iter().filter(|route| allow::is_for(&route.allow, caller))
+    }
+
+    /// The first route that matches, if it is for this caller, and its backend for this request.
     pub fn pick(&self, peek: Peek<'_>) -> Result<Decision<'_>, Error> {
         let found = self.routes.iter().enumerate().find(|(_, route)| route.matches(&peek));
-        let Some((index, route)) = found else { return Err(self.no_match(peek.model)) };
+        let Some((index, route)) = found else { return Err(self.no_match(&peek)) };
+        allow::check(&route.allow, peek.caller)?;
         let made_by = peek.body.scalar_at("previous_response_id");
         let pinned = made_by.as_deref().and_then(|id| route.split.made(id));
         let chosen = pinned.or_else(|| route.split.pick(route.sticky.key(peek.body, peek.headers).as_deref()));
@@ -95,13 +105,13 @@ impl Table {
         Ok(Decision { index, route, backend })
     }
 
-    fn no_match(&self, model: Option<&str>) -> Error {
+    fn no_match(&self, peek: &Peek<'_>) -> Error {
         let mut names: Vec<String> =
-            self.routes.iter().filter_map(|route| route.model.as_ref().map(Pattern::to_string)).collect();
+            self.routes_for(peek.caller).filter_map(|route| route.model.as_ref().map(Pattern::to_string)).collect();
         names.dedup();
         let there =
             if names.is_empty() { "there are none".to_owned() } else { format!("there are: {}", names.join(", ")) };
-        match model {
+        match peek.model {
             Some(model) => Error::new(Kind::ModelNotFound, format!("no model `{model}` here; {there}")).param("model"),
             None => Error::new(Kind::InvalidField, format!("`model` is missing; {there}")).param("model"),
         }
@@ -120,6 +130,7 @@ impl Route {
             })),
             model: config.rule.model.clone(),
             path: config.rule.path.clone(),
+            allow: config.allow.clone(),
             sticky: Sticky::new(config.sticky.as_deref()),
         }
     }

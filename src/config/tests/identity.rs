@@ -83,3 +83,11 @@ fn a_workspace_is_an_origin_and_a_list_of_paths() {
     assert!(only_problem(&workspace("http://example.com")).contains("in clear text"));
     assert!(only_problem(&workspace("{ url: 'https://example.com', allow: '*' }")).contains("begins with `/api/`"));
 }
+
+#[test]
+fn a_route_that_asks_for_nothing_is_a_mistake() {
+    let route = |allow: &str| with_route(&format!("{{ name: r, split: {{ app: 1, legacy: 1 }}, allow: {allow} }}"));
+    assert_eq!(good(&route("{ groups: a, scopes: [ b, c ] }")).routes[0].allow.scopes, ["b", "c"]);
+    assert!(only_problem(&route("{}")).contains("routes[0].allow: asks for nothing, so it would let in everyone"));
+    assert!(only_problem(&route("{ groups: [] }")).contains("routes[0].allow.groups: is empty"));
+}
