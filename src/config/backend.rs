@@ -6,10 +6,11 @@ use http::Uri;
 
 use super::auth::{Auth, Method};
 use super::ca::CaBundle;
+use super::credential::{APPS, Around, Credential};
 use super::node::Node;
 use super::route::Route;
-use super::secret::Secret;
 use super::url;
+use super::workspace::Workspace;
 use crate::dialect::{self, Dialect};
 
 /// What to write under `backends`.
@@ -17,15 +18,8 @@ pub(super) const CHOICES: &str = "a mapping from names to backends such as `app:
 
 const URL: &str = "a URL such as `https://host/path`";
 
-const CREDENTIALS: &str = "`none`, `caller` or `{ token: \"${env:NAME}\" }`";
-
-const TOKEN: &str = "a token, best as \"${env:NAME}\" or \"${file:PATH}\"";
-
 /// The dialects whose streams may be passed as they are.
 const VERBATIM: [&str; 2] = ["responses", "chat_completions"];
-
-/// The hosts of Databricks Apps, which take OAuth tokens only.
-const APPS: &str = ".databricksapps.com";
 
 /// One place that answers.
 #[derive(Clone, Debug)]
@@ -46,17 +40,6 @@ pub struct Backend {
     pub timeouts: BackendTimeouts,
     /// The authorities that are trusted for its TLS, if not the machine's.
     pub ca: Option<CaBundle>,
-}
-
-/// What is presented to a backend.
-#[derive(Clone, Debug)]
-pub enum Credential {
-    /// Nothing.
-    None,
-    /// The token that the caller presented to us.
-    Caller,
-    /// This token.
-    Token(Secret),
 }
 
 /// How long a backend may take; none of these is zero.
@@ -86,11 +69,15 @@ pub(super) struct Declared<'a> {
     node: Node<'a>,
 }
 
-/// Reads all backends; `auth` is none if it could not be read itself.
-pub(super) fn read_all<'a>(node: &Node<'a>, auth: Option<&Auth>) -> Option<Vec<Declared<'a>>> {
+/// Reads all backends; `auth` and `workspace` are none if they could not be read themselves.
+pub(super) fn read_all<'a>(
+    node: &Node<'a>,
+    auth: Option<&Auth>,
+    workspace: Option<&Option<Workspace>>,
+) -> Option<Vec<Declared<'a>>> {
     let entries = node.entries(CHOICES)?;
     let declare = |(name, node): (String, Node<'a>)| {
-        let backend = Backend::read(name.clone(), &node, auth);
+        let backend = Backend::read(name.clone(), &node, auth, workspace);
         Declared { name, backend, node }
     };
     Some(entries.into_iter().map(declare).collect())
@@ -106,7 +93,7 @@ pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
 }
 
 impl Backend {
-    fn read(name: String, node: &Node<'_>, auth: Option<&Auth>) -> Option<Self> {
+    fn read(name: String, node: &Node<'_>, auth: Option<&Auth>, workspace: Option<&Option<Workspace>>) -> Option<Self> {
         let fields = node.fields(&["url", "dialect", "verbatim", "credential", "model", "timeouts", "ca"])?;
         let url = fields.required("url", URL).and_then(url);
         let names: Vec<_> = dialect::ALL.iter().map(|dialect| (dialect.name(), *dialect)).collect();
@@ -114,7 +101,9 @@ impl Backend {
         let dialect_node = fields.required("dialect", &format!("one of {}", written.join(", ")));
         let dialect = dialect_node.and_then(|node| node.word("dialect", &names));
         let verbatim = fields.or("verbatim", false, |node| verbatim(node, dialect));
-        let credential = fields.or("credential", Credential::Caller, credential);
+        let credential = fields.or("credential", Credential::Caller, |node| {
+            Credential::read(node, &Around { url: url.as_ref(), workspace })
+        });
         let model = fields.or("model", None, |node| Some(Some(node.text("the name of a model")?.value.to_string())));
         let timeouts = fields.or("timeouts", BackendTimeouts::default(), BackendTimeouts::read);
         let ca = fields.or("ca", None, |node| CaBundle::read(node).map(Some));
@@ -166,30 +155,6 @@ fn verbatim(node: &Node<'_>, dialect: Option<&'static dyn Dialect>) -> Option<bo
     }
 }
 
-fn credential(node: &Node<'_>) -> Option<Credential> {
-    if node.is_map() {
-        return token(node.fields(&["token"])?.choice("token", TOKEN)?);
-    }
-    match node.text(CREDENTIALS)?.value.as_str() {
-        "none" => Some(Credential::None),
-        "caller" => Some(Credential::Caller),
-        // What stands here is not repeated: it may be the token itself.
-        _ => node.problem(format!("is not a kind of credential; write {CREDENTIALS}")),
-    }
-}
-
-fn token(node: &Node<'_>) -> Option<Credential> {
-    let text = node.text(TOKEN)?;
-    if !text.value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return node
-            .problem("has a space or another character that no token has; write the token alone, without `Bearer`");
-    }
-    if text.literal {
-        node.warn("the token stands in the file for anyone to read; write \"${env:NAME}\" or \"${file:PATH}\"");
-    }
-    Some(Credential::Token(Secret::new(text.value)))
-}
-
 fn warn_of_credential(node: &Node<'_>, url: &Uri, credential: &Credential, auth: Option<&Auth>) {
     let host = url.host().unwrap_or_default();
     let only_pats = |auth: &Auth| match auth {
@@ -197,7 +162,9 @@ fn warn_of_credential(node: &Node<'_>, url: &Uri, credential: &Credential, auth:
         Auth::Methods(methods) => methods.iter().all(|method| matches!(method, Method::Pat(_))),
     };
     if matches!(credential, Credential::Caller) && host.ends_with(APPS) && auth.is_some_and(only_pats) {
-        node.warn("callers come with PATs and Databricks Apps take OAuth tokens only; write `{ token: ... }`");
+        node.warn(
+            "callers come with PATs and Databricks Apps take OAuth tokens only; write `{ client_credentials: ... }`",
+        );
     }
     if !matches!(credential, Credential::None) && url.scheme_str() == Some("http") && !url::is_local(host) {
         node.warn("the credential goes over the network in clear text; write an `https` URL");

@@ -2,9 +2,6 @@
 
 /// Where it would stand; `*` is any name or place. When one of these is built, its line goes.
 const LATER: &[&str] = &[
-    "backends.*.credential.caller_or",
-    "backends.*.credential.client_credentials",
-    "backends.*.credential.exchange",
     "backends.*.dialect.durable",
     "backends.*.limits",
     "listen.admin.tls",

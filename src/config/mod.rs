@@ -11,6 +11,7 @@ mod allow;
 mod auth;
 mod backend;
 mod ca;
+mod credential;
 mod date;
 mod interpolate;
 mod later;
@@ -33,8 +34,9 @@ mod workspace;
 
 pub use allow::Allow;
 pub use auth::{Auth, Method};
-pub use backend::{Backend, BackendTimeouts, Credential};
+pub use backend::{Backend, BackendTimeouts};
 pub use ca::CaBundle;
+pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, TokenEndpoint};
 pub use listen::{ClientLimits, ClientTimeouts, Listen};
 pub use oauth::{Algorithm, Oauth};
 pub use pat::{Pat, PatToken, read_tokens};
@@ -148,8 +150,9 @@ fn read(root: &Node<'_>) -> Option<Config> {
     let workspace = fields.or("workspace", None, |node| Workspace::read(node).map(Some));
     let auth =
         fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, listen.as_ref(), workspace.as_ref()));
-    let declared =
-        fields.required("backends", backend::CHOICES).and_then(|node| backend::read_all(node, auth.as_ref()));
+    let declared = fields
+        .required("backends", backend::CHOICES)
+        .and_then(|node| backend::read_all(node, auth.as_ref(), workspace.as_ref()));
     let routes = fields.required("routes", route::CHOICES).and_then(|node| route::read_all(node, declared.as_deref()));
     let (declared, routes) = (declared?, routes?);
     backend::warn_of_unused(&declared, &routes);

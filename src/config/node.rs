@@ -61,6 +61,8 @@ pub(super) struct Text {
     pub(super) written: String,
     /// It stands in the file itself, without a reference.
     pub(super) literal: bool,
+    /// The file that it stands in, alone.
+    pub(super) file: Option<PathBuf>,
 }
 
 impl<'a> Node<'a> {
@@ -199,7 +201,10 @@ impl<'a> Node<'a> {
         match self.pass.source.fill(written) {
             Err(message) => self.problem(message),
             Ok(value) if value.is_empty() => self.problem(format!("is empty; write {wanted}")),
-            Ok(value) => Some(Text { value, written: quote(written), literal: !written.contains("${") }),
+            Ok(value) => {
+                let file = self.pass.source.only_file(written);
+                Some(Text { value, written: quote(written), literal: !written.contains("${"), file })
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! The effective plan: what a config comes to once defaults are filled in, for a person to read before it goes live.
 
+use http::Uri;
+
 use super::units::{spell, spell_size};
-use super::{AnswerShape, Auth, Backend, Config, Credential, Method, Pat, Route, Share};
+use super::{AnswerShape, Auth, Backend, Config, Credential, Method, Pat, Place, Route, Share, TokenEndpoint};
 
 /// Width of the first column: the longest label and a gap.
 const LABEL: usize = 12;
@@ -126,22 +128,13 @@ fn backend_plan(backend: &Backend, page: &mut Page) {
     let verbatim = if backend.verbatim { ", verbatim" } else { "" };
     let timeouts = &backend.timeouts;
     let query = if backend.url.query().is_some() { "?..." } else { "" };
-    let authority = backend.url.authority().map(ToString::to_string).unwrap_or_default();
-    let scheme = backend.url.scheme_str().unwrap_or_default();
     page.line(format!("  {}", backend.name));
-    page.row("url", format!("{scheme}://{authority}{}{query}", backend.url.path()));
+    page.row("url", format!("{}{query}", without_query(&backend.url)));
     page.row("dialect", format!("{}{verbatim}", backend.dialect.name()));
     if let Some(model) = &backend.model {
         page.row("model", model);
     }
-    page.row(
-        "credential",
-        match backend.credential {
-            Credential::None => "none",
-            Credential::Caller => "the caller's own",
-            Credential::Token(_) => "a token of ours",
-        },
-    );
+    page.row("credential", credential(&backend.credential));
     page.row(
         "deadlines",
         format!(
@@ -152,6 +145,29 @@ fn backend_plan(backend: &Backend, page: &mut Page) {
             spell(timeouts.total)
         ),
     );
+}
+
+/// A query may hold a key.
+fn without_query(url: &Uri) -> String {
+    let authority = url.authority().map(ToString::to_string).unwrap_or_default();
+    format!("{}://{authority}{}", url.scheme_str().unwrap_or_default(), url.path())
+}
+
+fn credential(credential: &Credential) -> String {
+    let from = |endpoint: &TokenEndpoint| match &endpoint.place {
+        Place::At(url) => format!("from {}", without_query(url)),
+        Place::Discovered(origin) => format!("from where {origin} says"),
+    };
+    match credential {
+        Credential::None => "none".into(),
+        Credential::Caller => "the caller's own".into(),
+        Credential::Token(_) => "a token of ours".into(),
+        Credential::ClientCredentials(own) => {
+            format!("a token for {}, {}", own.client.id, from(&own.endpoint))
+        }
+        Credential::Exchange(exchange) => format!("a token in exchange for the caller's, {}", from(&exchange.endpoint)),
+        Credential::CallerOr(or) => format!("the caller's own if it is OAuth, otherwise {}", self::credential(or)),
+    }
 }
 
 fn answers(route: &Route) -> String {

@@ -92,7 +92,7 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         };
         exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
         // 5. Translate the request.
-        translate::request(&entrance, &bytes, &body, decision.route, Arc::clone(backend), &head.headers)?
+        translate::request(&entrance, &bytes, &body, decision.route, Arc::clone(backend), headers, &caller)?
     };
     exchange.translated(&outbound);
     // 6. Call.

@@ -31,7 +31,8 @@ impl Snapshot {
     /// # Errors
     /// When TLS to a backend or an identity provider cannot be set up.
     pub fn new(config: &Config, metrics: &Metrics, previous: Option<&Self>) -> io::Result<Self> {
-        let backends = config.backends.iter().map(|backend| Backend::new(backend).map(Arc::new));
+        let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name).map(AsRef::as_ref);
+        let backends = config.backends.iter().map(|backend| Backend::new(backend, before(&backend.name)).map(Arc::new));
         let backends = backends.collect::<io::Result<Vec<_>>>()?;
         let routes = Table::new(config);
         let mut arms = HashMap::new();

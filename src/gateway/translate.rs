@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
 use super::receive::Entrance;
+use crate::auth::Caller;
 use crate::config::AnswerShape;
+use crate::credential::Client;
 use crate::dialect::{self, Ask, ChatCompletions, Dialect, Responses, Shape, SplitChatMessages, Surface, Target};
 use crate::error::{Error, Kind};
 use crate::ir::{Body, Calls, Dropped, Request};
@@ -52,6 +54,7 @@ pub(super) fn request(
     route: &Route,
     backend: Arc<Backend>,
     headers: &HeaderMap,
+    caller: &Arc<Caller>,
 ) -> Result<Outbound, Error> {
     let voices = Voices::of(entrance, body, route)?;
     let alike = voices.reads.name() == backend.dialect.name();
@@ -72,7 +75,7 @@ pub(super) fn request(
         body: sent,
         stream: request.stream,
         headers: passed(headers),
-        authorization: headers.get(AUTHORIZATION).cloned(),
+        client: Client::new(Arc::clone(caller), headers.get(AUTHORIZATION)),
     };
     let ask = voices.ask(entrance, body, route, &request);
     let calls = Calls { hold: !ask.show_agents_calls, declared: request.declared().map(str::to_owned).collect() };

@@ -17,6 +17,7 @@ mod auth;
 mod bad_input;
 mod cancel;
 mod command_line;
+mod credentials;
 mod cut;
 mod jwt_attacks;
 mod oauth;

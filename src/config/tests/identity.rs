@@ -91,3 +91,47 @@ fn a_route_that_asks_for_nothing_is_a_mistake() {
     assert!(only_problem(&route("{}")).contains("routes[0].allow: asks for nothing, so it would let in everyone"));
     assert!(only_problem(&route("{ groups: [] }")).contains("routes[0].allow.groups: is empty"));
 }
+
+#[test]
+fn a_credential_is_one_thing_with_all_it_needs() {
+    let credential =
+        |text: &str| format!("{{ url: 'https://a.databricksapps.com/x', dialect: responses, credential: {text} }}");
+    let own = "client_credentials: { id: sp, secret: '${env:TOKEN}'";
+    for (text, says) in [
+        ("{}".to_owned(), "credential.token: is missing"),
+        (
+            format!("{{ {own} }} }}"),
+            "credential.client_credentials: no one is known who would give a token; write `workspace",
+        ),
+        (
+            "{ client_credentials: { id: sp, token_url: 'https://b/x' } }".into(),
+            "credential.client_credentials.secret: is missing",
+        ),
+        (
+            "{ client_credentials: { id: sp, secret: '${env:EMPTY}', token_url: 'https://b/x' } }".into(),
+            "secret: is empty",
+        ),
+        (
+            format!("{{ {own}, token_url: 'http://example.com/x' }} }}"),
+            "token_url: goes over the network in clear text",
+        ),
+        (format!("{{ {own}, token_url: 'https://b/x' }}, token: x }}"), "credential: a backend has one credential"),
+        ("{ caller_or: caller }".into(), "credential.caller_or: is for callers without an OAuth token"),
+        ("{ exchange: { id: x, token_url: 'https://b/x' } }".into(), "credential.exchange.secret: is missing"),
+    ] {
+        let message = backend_problem(&credential(&text));
+        assert!(message.contains(says) && message.starts_with("5: backends.more."), "{text}: {message}");
+    }
+    let text = format!("{WHOLE}workspace: https://example.com\n")
+        .replace("routes:", &format!("  more: {}\nroutes:", credential(&format!("{{ caller_or: {{ {own} }} }} }}"))));
+    let Credential::CallerOr(or) = &good(&text).backends[2].credential else { panic!("not a choice") };
+    let Credential::ClientCredentials(own) = &**or else { panic!("{or:?}") };
+    assert_eq!((own.client.id.as_str(), own.client.secret.expose(), own.scope.as_str()), ("sp", "s3cret", "all-apis"));
+    assert_eq!(own.endpoint.place, Place::Discovered("https://example.com".parse().unwrap()));
+    assert!(!format!("{own:?}").contains("s3cret"));
+    // Without a workspace, a backend inside one has its origin.
+    let text =
+        format!("credential: {{ {own_text}, scope: x }} }}", own_text = "client_credentials: { id: sp, secret: s");
+    let Credential::ClientCredentials(own) = &backend(&text).backends[2].credential else { panic!("{text}") };
+    assert_eq!(own.endpoint.place, Place::Discovered("http://127.0.0.1/".parse().unwrap()));
+}

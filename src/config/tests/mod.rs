@@ -245,9 +245,6 @@ fn what_this_version_does_not_do_is_refused_by_name() {
     let route = |field: &str| with_route(&format!("{{ name: r, split: {{ app: 1 }}, {field} }}"));
     for (text, path) in [
         (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
-        (backend("credential: { client_credentials: {} }"), "backends.app.credential.client_credentials"),
-        (backend("credential: { exchange: {} }"), "backends.app.credential.exchange"),
-        (backend("credential: { caller_or: {} }"), "backends.app.credential.caller_or"),
         (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
         (WHOLE.replace("dialect: responses", "dialect: durable"), "backends.app.dialect"),
         (route("fallback: {}"), "routes[0].fallback"),

@@ -71,6 +71,11 @@ impl Fake {
 
     /// A fake that decides by the request's body.
     pub async fn with(script: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self::seeing(move |seen| script(&seen.body)).await
+    }
+
+    /// A fake that decides by the whole request.
+    pub async fn seeing(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -116,13 +121,14 @@ pub fn chunked(body: &[u8], ended: bool) -> Vec<u8> {
     bytes
 }
 
-async fn play<S: Fn(&str) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, log: Arc<Mutex<Vec<Seen>>>) {
+async fn play<S: Fn(&Seen) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, log: Arc<Mutex<Vec<Seen>>>) {
     // One request a connection: a test never depends on one that is left over from the test before.
     if let Some((head, body)) = read(&mut stream).await {
-        let steps = script(&body);
+        let seen = Seen { head, body, gone: None };
+        let steps = script(&seen);
         let place = {
             let mut log = log.lock().unwrap();
-            log.push(Seen { head, body, gone: None });
+            log.push(seen);
             log.len() - 1
         };
         let gone = || log.lock().unwrap()[place].gone = Some(Instant::now());

@@ -8,6 +8,6 @@ pub mod oidc;
 pub mod says;
 
 pub use client::{Answer, Client};
-pub use fake::{Fake, Step};
+pub use fake::{Fake, Seen, Step};
 pub use fake::{chunked, plain};
 pub use gateway::{Gateway, one_backend};
