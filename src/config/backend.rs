@@ -34,6 +34,8 @@ pub struct Backend {
     pub verbatim: bool,
     /// What is presented to it.
     pub credential: Credential,
+    /// What it is told of the caller.
+    pub identity: Identity,
     /// The model name it wants to see; the client's own if none.
     pub model: Option<String>,
     /// How long it may take.
@@ -41,6 +43,24 @@ pub struct Backend {
     /// The authorities that are trusted for its TLS, if not the machine's.
     pub ca: Option<CaBundle>,
 }
+
+/// What a backend is told of the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// Nothing.
+    #[default]
+    Withheld,
+    /// `x-forwarded-user`, `-email` and `-preferred-username`.
+    Forwarded,
+    /// These, and the caller's token in `x-forwarded-access-token`.
+    ForwardedWithToken,
+}
+
+const IDENTITIES: [(&str, Identity); 3] = [
+    ("withheld", Identity::Withheld),
+    ("forwarded", Identity::Forwarded),
+    ("forwarded_with_token", Identity::ForwardedWithToken),
+];
 
 /// How long a backend may take; none of these is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +114,8 @@ pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
 
 impl Backend {
     fn read(name: String, node: &Node<'_>, auth: Option<&Auth>, workspace: Option<&Option<Workspace>>) -> Option<Self> {
-        let fields = node.fields(&["url", "dialect", "verbatim", "credential", "model", "timeouts", "ca"])?;
+        let fields =
+            node.fields(&["url", "dialect", "verbatim", "credential", "identity", "model", "timeouts", "ca"])?;
         let url = fields.required("url", URL).and_then(url);
         let names: Vec<_> = dialect::ALL.iter().map(|dialect| (dialect.name(), *dialect)).collect();
         let written: Vec<_> = names.iter().map(|(name, _)| *name).collect();
@@ -104,6 +125,7 @@ impl Backend {
         let credential = fields.or("credential", Credential::Caller, |node| {
             Credential::read(node, &Around { url: url.as_ref(), workspace })
         });
+        let identity = fields.or("identity", Identity::default(), |node| node.word("identity", &IDENTITIES));
         let model = fields.or("model", None, |node| Some(Some(node.text("the name of a model")?.value.to_string())));
         let timeouts = fields.or("timeouts", BackendTimeouts::default(), BackendTimeouts::read);
         let ca = fields.or("ca", None, |node| CaBundle::read(node).map(Some));
@@ -116,6 +138,7 @@ impl Backend {
             dialect: dialect?,
             verbatim: verbatim?,
             credential: credential?,
+            identity: identity?,
             model: model?,
             timeouts: timeouts?,
             ca: ca?,

@@ -34,7 +34,7 @@ mod workspace;
 
 pub use allow::Allow;
 pub use auth::{Auth, Method};
-pub use backend::{Backend, BackendTimeouts};
+pub use backend::{Backend, BackendTimeouts, Identity};
 pub use ca::CaBundle;
 pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, TokenEndpoint};
 pub use listen::{ClientLimits, ClientTimeouts, Listen};

@@ -3,7 +3,9 @@
 use http::Uri;
 
 use super::units::{spell, spell_size};
-use super::{AnswerShape, Auth, Backend, Config, Credential, Method, Pat, Place, Route, Share, TokenEndpoint};
+use super::{
+    AnswerShape, Auth, Backend, Config, Credential, Identity, Method, Pat, Place, Route, Share, TokenEndpoint,
+};
 
 /// Width of the first column: the longest label and a gap.
 const LABEL: usize = 12;
@@ -135,6 +137,11 @@ fn backend_plan(backend: &Backend, page: &mut Page) {
         page.row("model", model);
     }
     page.row("credential", credential(&backend.credential));
+    match backend.identity {
+        Identity::Withheld => {}
+        Identity::Forwarded => page.row("is told", "who calls"),
+        Identity::ForwardedWithToken => page.row("is told", "who calls, with their token"),
+    }
     page.row(
         "deadlines",
         format!(

@@ -15,8 +15,11 @@ mod caller_or;
 mod client_credentials;
 mod endpoint;
 mod exchange;
+mod identity;
 mod issued;
 mod token;
+
+pub use identity::tell;
 
 use caller::Caller;
 use caller_or::CallerOr;

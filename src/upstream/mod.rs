@@ -37,6 +37,8 @@ pub struct Backend {
     pub model: Option<String>,
     /// How long it may take.
     pub timeouts: config::BackendTimeouts,
+    /// What it is told of the caller.
+    identity: config::Identity,
     /// What we present.
     credential: Arc<dyn Credential>,
     /// What the config says of it.
@@ -98,6 +100,7 @@ impl Backend {
             verbatim: config.verbatim,
             model: config.model.clone(),
             timeouts: config.timeouts,
+            identity: config.identity,
             credential,
             credential_config: config.credential.clone(),
             url: config.url.clone(),
@@ -136,7 +139,7 @@ impl Backend {
         }
     }
 
-    fn request(&self, call: &Call, credential: Option<&HeaderValue>) -> Request<Full<Bytes>> {
+    fn request(&self, call: &Call, shown: Option<&HeaderValue>) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(call.body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.url.clone();
@@ -145,7 +148,8 @@ impl Backend {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let accept = if call.stream { "text/event-stream, application/json" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        if let Some(value) = credential {
+        credential::tell(self.identity, &call.client, headers);
+        if let Some(value) = shown {
             headers.insert(AUTHORIZATION, value.clone());
         }
         request
