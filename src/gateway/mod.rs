@@ -6,21 +6,25 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
+use crate::config::ClientLimits;
 use crate::error::{Error, Kind};
 use crate::ir;
 use crate::route::Peek;
 use crate::telemetry::Metrics;
 
 mod exchange;
+mod lookup;
 mod receive;
 mod relay;
 mod reply;
 mod snapshot;
 mod transcode;
 mod translate;
+mod workspace;
 
 pub use exchange::{Exchange, Observer, Summary};
 pub use relay::{Aborted, Body, Relay};
@@ -29,6 +33,7 @@ pub use transcode::Transcoder;
 
 use receive::Entrance;
 use relay::Answered;
+use workspace::Workspace;
 
 /// What serves clients.
 pub struct Gateway {
@@ -72,11 +77,20 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     let (head, incoming) = request.into_parts();
     // 1. Receive: the path names the family of clients. The body is left where it is until we know who sends it.
     let entrance = Entrance::of(&head.method, head.uri.path())?;
+    if entrance == Entrance::SignIn {
+        return pass(snapshot, &head, incoming, |_| true).await;
+    }
     // 2. Authenticate.
     let caller = snapshot.auth.authenticate(&head.headers).await?;
     exchange.caller = Some(Arc::clone(&caller));
     if entrance == Entrance::Models {
         return Ok(reply::models(&snapshot.routes, &caller));
+    }
+    if let Entrance::Lookup(lookup) = &entrance {
+        return lookup.answer(&snapshot.routes, &caller, &head);
+    }
+    if entrance == Entrance::Workspace {
+        return pass(snapshot, &head, incoming, |workspace| workspace.allows(head.uri.path())).await;
     }
     let bytes = receive::body(incoming, &snapshot.limits, &snapshot.timeouts).await?;
     let outbound = {
@@ -100,6 +114,20 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     exchange.first_byte();
     // 7. Relay.
     relay::answer(reply, outbound.plan, &snapshot.limits).await
+}
+
+/// The way of what is the workspace's to answer, if there is one that may be asked this.
+async fn pass(
+    snapshot: &Snapshot,
+    head: &Parts,
+    incoming: Incoming,
+    may: impl FnOnce(&Workspace) -> bool,
+) -> Result<Answered, Error> {
+    let workspace = snapshot.workspace.as_ref().filter(|workspace| may(workspace));
+    let workspace = workspace.ok_or_else(workspace::no_such_path)?;
+    let limits = ClientLimits { body: snapshot.limits.body.min(workspace::BODY), ..snapshot.limits };
+    let body = receive::body(incoming, &limits, &snapshot.timeouts).await?;
+    Ok(Answered::Passed(Box::new(workspace.pass(head, body).await?)))
 }
 
 impl crate::server::Handler for Gateway {

@@ -20,7 +20,11 @@ const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// An answer that went well, so far.
 pub(super) fn answer(answered: Answered, mut exchange: Exchange) -> Response<Body> {
-    exchange.answered(StatusCode::OK);
+    let status = match &answered {
+        Answered::Passed(passed) => passed.status,
+        _ => StatusCode::OK,
+    };
+    exchange.answered(status);
     let mut response = match answered {
         Answered::Plain(bytes) => {
             exchange.complete();
@@ -32,6 +36,12 @@ pub(super) fn answer(answered: Answered, mut exchange: Exchange) -> Response<Bod
             no_buffering(response.headers_mut());
             response
         }
+        Answered::Passed(passed) => {
+            exchange.complete();
+            let mut response = whole(passed.body, "application/json", &mut exchange);
+            response.headers_mut().extend(passed.headers);
+            response
+        }
         Answered::Stream(relay) => {
             let headers = head(&exchange, "text/event-stream; charset=utf-8");
             let mut response = Response::new(Body::Coming(relay, Box::new(exchange)));
@@ -40,7 +50,7 @@ pub(super) fn answer(answered: Answered, mut exchange: Exchange) -> Response<Bod
             response
         }
     };
-    *response.status_mut() = StatusCode::OK;
+    *response.status_mut() = status;
     response
 }
 

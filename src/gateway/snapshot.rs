@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use super::workspace::Workspace;
 use crate::auth::Authenticator;
 use crate::config::{ClientLimits, ClientTimeouts, Config};
 use crate::route::Table;
@@ -16,6 +17,8 @@ pub struct Snapshot {
     pub auth: Authenticator,
     /// Where requests go.
     pub routes: Table,
+    /// The workspace behind us, if there is one.
+    pub(super) workspace: Option<Workspace>,
     /// Who answers, in the order of the config.
     pub backends: Vec<Arc<Backend>>,
     /// What clients may do.
@@ -45,6 +48,7 @@ impl Snapshot {
         Ok(Self {
             auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
             routes,
+            workspace: config.workspace.as_ref().map(Workspace::new).transpose()?,
             backends,
             limits: config.limits,
             timeouts: config.timeouts,

@@ -15,6 +15,12 @@ mod sticky;
 pub use split::Split;
 pub use sticky::{Sticky, mint_seed, tag};
 
+/// What stands before the name of an app where a model is named.
+const APPS: &str = "apps/";
+
+/// The task of an agent that speaks Responses.
+const RESPONSES: &str = "agent/v1/responses";
+
 /// All routes, in the order of the config.
 #[derive(Debug)]
 pub struct Table {
@@ -32,6 +38,8 @@ pub struct Route {
     pub legacy: Option<&'static dyn Dialect>,
     /// Whether clients on OpenAI paths see the calls that the agent ran itself.
     pub show_server_tools: bool,
+    /// What Databricks calls what its agents do.
+    pub task: &'static str,
     /// Its split.
     pub split: Split,
     model: Option<Pattern>,
@@ -71,7 +79,7 @@ impl Table {
     #[must_use]
     pub fn new(config: &config::Config) -> Self {
         let names: Vec<&str> = config.backends.iter().map(|backend| backend.name.as_str()).collect();
-        Self { routes: config.routes.iter().map(|route| Route::new(route, &names)).collect() }
+        Self { routes: config.routes.iter().map(|route| Route::new(route, config, &names)).collect() }
     }
 
     /// The routes in order.
@@ -87,13 +95,22 @@ impl Table {
         })
     }
 
+    /// The route of a model with this name that is for a caller; an app's model is `apps/{name}` at times.
+    pub fn named(&self, name: &str, caller: &Caller) -> Option<&Route> {
+        let is = |known: &str| known == name || known.strip_prefix(APPS) == Some(name);
+        self.routes_for(caller).find(|route| matches!(&route.model, Some(Pattern::Exact(known)) if is(known)))
+    }
+
     fn routes_for(&self, caller: &Caller) -> impl Iterator<Item = &Route> {
         self.routes.iter().filter(|route| allow::is_for(&route.allow, caller))
     }
 
     /// The first route that matches, if it is for this caller, and its backend for this request.
     pub fn pick(&self, peek: Peek<'_>) -> Result<Decision<'_>, Error> {
-        let found = self.routes.iter().enumerate().find(|(_, route)| route.matches(&peek));
+        let find = |peek: &Peek<'_>| self.routes.iter().enumerate().find(|(_, route)| route.matches(peek));
+        // Databricks' SDK asks for `apps/support` where we may know it as `support`.
+        let app = || find(&Peek { model: Some(peek.model?.strip_prefix(APPS)?), ..peek });
+        let found = find(&peek).or_else(app);
         let Some((index, route)) = found else { return Err(self.no_match(&peek)) };
         allow::check(&route.allow, peek.caller)?;
         let made_by = peek.body.scalar_at("previous_response_id");
@@ -118,13 +135,26 @@ impl Table {
     }
 }
 
+/// What Databricks calls what an agent of a dialect does.
+fn task(dialect: &str) -> &'static str {
+    match dialect {
+        "chat_agent" => "agent/v2/chat",
+        "chat_model" | "split_chat_messages" => "agent/v1/chat",
+        "chat_completions" => "llm/v1/chat",
+        _ => RESPONSES,
+    }
+}
+
 impl Route {
-    fn new(config: &config::Route, backends: &[&str]) -> Self {
+    fn new(config: &config::Route, whole: &config::Config, backends: &[&str]) -> Self {
+        let spoken = config.split.iter().find(|share| share.basis_points > 0);
+        let spoken = spoken.and_then(|share| whole.backends.get(share.backend)).map(|backend| backend.dialect);
         Self {
             name: config.name.clone(),
             answer: config.answer,
             legacy: config.legacy_dialect,
             show_server_tools: config.show_server_tools,
+            task: config.legacy_dialect.or(spoken).map_or(RESPONSES, |dialect| task(dialect.name())),
             split: Split::new(config.split.iter().map(|share| {
                 (share.backend, backends.get(share.backend).copied().unwrap_or_default(), share.basis_points)
             })),

@@ -19,6 +19,7 @@ mod cancel;
 mod command_line;
 mod credentials;
 mod cut;
+mod databricks;
 mod identity_headers;
 mod jwt_attacks;
 mod oauth;
