@@ -29,7 +29,8 @@ impl App {
     /// When a port cannot be had or a backend's TLS cannot be set up; the text names which.
     pub fn build(config: &Config, observer: Observer) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
-        let snapshot = Snapshot::new(config, &metrics).context("cannot set up TLS to the backends")?;
+        let snapshot =
+            Snapshot::new(config, &metrics, None).context("cannot set up TLS to backends and identity providers")?;
         let bind = |address: SocketAddr, limits: &ClientLimits| {
             Server::bind(address, *limits, config.timeouts, metrics.connections.clone())
                 .map_err(|error| anyhow::anyhow!("cannot listen on {address}: {}", reason(&error)))
@@ -89,7 +90,8 @@ impl Reloader {
     /// # Errors
     /// When a backend's TLS cannot be set up; then nothing has changed.
     pub fn replace(&self, config: &Config) -> io::Result<()> {
-        self.gateway.replace(Snapshot::new(config, &self.metrics)?);
+        let previous = self.gateway.snapshot();
+        self.gateway.replace(Snapshot::new(config, &self.metrics, Some(&previous))?);
         Ok(())
     }
 }

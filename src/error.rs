@@ -33,10 +33,14 @@ pub enum Kind {
     Cut,
     /// The backend accepted the request and sent nothing in time.
     FirstByteTimeout,
+    /// The token for a backend cannot be had right now.
+    CredentialUnavailable,
     /// The caller is known and may not do this.
     Forbidden,
     /// The backend fell silent in the middle of an answer.
     IdleTimeout,
+    /// Whoever knows the callers cannot be asked right now.
+    IdentityUnavailable,
     /// A fault of our own.
     Internal,
     /// A field has a value that cannot be.
@@ -97,6 +101,8 @@ impl Kind {
             |status, code, r#type, mlflow, fault, retryable| Facts { status, code, r#type, mlflow, fault, retryable };
         let client = |status, code, mlflow| row(status, code, "invalid_request_error", mlflow, Fault::Client, false);
         let backend = |status, code, mlflow| row(status, code, "server_error", mlflow, Fault::Backend, false);
+        // Nothing has reached an agent yet, so trying again is safe.
+        let unavailable = |code| row(503, code, "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Us, true);
         match self {
             Self::AgentFailed => backend(502, "agent_failed", "INTERNAL_ERROR"),
             Self::BackendGarbage => backend(502, "backend_malformed_answer", "INTERNAL_ERROR"),
@@ -111,10 +117,12 @@ impl Kind {
             Self::ConnectTimeout => {
                 row(504, "backend_connect_timeout", "server_error", "DEADLINE_EXCEEDED", Fault::Backend, true)
             }
+            Self::CredentialUnavailable => unavailable("credential_unavailable"),
             Self::Cut => backend(502, "backend_cut_short", "INTERNAL_ERROR"),
             Self::FirstByteTimeout => backend(504, "backend_first_byte_timeout", "DEADLINE_EXCEEDED"),
             Self::Forbidden => row(403, "forbidden", "permission_error", "PERMISSION_DENIED", Fault::Client, false),
             Self::IdleTimeout => backend(504, "backend_idle_timeout", "DEADLINE_EXCEEDED"),
+            Self::IdentityUnavailable => unavailable("identity_unavailable"),
             Self::Internal => row(500, "internal_error", "server_error", "INTERNAL_ERROR", Fault::Us, false),
             Self::InvalidField => client(400, "invalid_value", "INVALID_PARAMETER_VALUE"),
             Self::MalformedBody => client(400, "invalid_json", "BAD_REQUEST"),
@@ -124,7 +132,7 @@ impl Kind {
             Self::RateLimited => {
                 row(429, "rate_limit_exceeded", "rate_limit_error", "REQUEST_LIMIT_EXCEEDED", Fault::Backend, false)
             }
-            Self::ShuttingDown => row(503, "shutting_down", "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Us, true),
+            Self::ShuttingDown => unavailable("shutting_down"),
             Self::TotalTimeout => backend(504, "backend_total_timeout", "DEADLINE_EXCEEDED"),
             Self::Unauthenticated => {
                 row(401, "invalid_api_key", "authentication_error", "UNAUTHENTICATED", Fault::Client, false)
@@ -140,13 +148,14 @@ pub struct Error {
     message: String,
     param: Option<String>,
     retry_after: Option<u32>,
+    challenge: Option<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error with the text that the client may read.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None, retry_after: None, cause: None }
+        Self { kind, message: message.into(), param: None, retry_after: None, challenge: None, cause: None }
     }
 
     /// Names the request field that is wrong, as the client wrote it (`messages[2].content`).
@@ -160,6 +169,13 @@ impl Error {
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds.min(120));
+        self
+    }
+
+    /// What `WWW-Authenticate` says (RFC 6750, 3).
+    #[must_use]
+    pub fn challenge(mut self, challenge: impl Into<String>) -> Self {
+        self.challenge = Some(challenge.into());
         self
     }
 
@@ -207,6 +223,12 @@ impl Error {
             429 | 503 => Some(1),
             _ => None,
         })
+    }
+
+    /// What `WWW-Authenticate` says: every 401 has one (RFC 9110, 11.6.1).
+    #[must_use]
+    pub fn authenticate(&self) -> Option<&str> {
+        self.challenge.as_deref().or_else(|| (self.facts().status == 401).then_some("Bearer"))
     }
 
     /// The chain of causes in one line for the log; empty when there is none.

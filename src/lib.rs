@@ -38,6 +38,7 @@ pub mod dialect;
 pub mod error;
 pub mod gateway;
 pub mod ir;
+pub mod net;
 pub mod route;
 pub mod server;
 pub mod sse;

@@ -1,116 +1,191 @@
-//! Who calls: each method looks at the request's head and knows the caller, refuses it, or leaves it to the next.
+//! Who calls: each method looks at the request's token and knows the caller, refuses it, or leaves it to the next.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 
 use crate::config;
-use crate::error::{Error, Kind};
+use crate::error::{self, Error};
 
+mod bearer;
+mod cache;
+mod caller;
+mod jwks;
+mod jwt;
+mod key;
+mod oauth;
 mod pat;
+mod workspace;
 
-pub use pat::{Pats, digest, hex};
+pub use bearer::Token;
+pub use caller::{Caller, Kind};
+pub use pat::{digest, hex};
 
-/// The authenticated identity behind a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The name that the config or the token gives it.
-    pub name: Arc<str>,
-}
+use cache::Cache;
+use jwks::Keys;
+use oauth::Oauth;
+use pat::Pats;
+use workspace::AtWorkspace;
 
-/// What a method says of a request.
+/// What a method says of a token.
 #[derive(Debug)]
 pub enum Verdict {
     /// This is who calls.
-    Known(Caller),
+    Known(Known),
     /// Not this method's kind of token, or not one it knows.
     Unknown,
+    /// This method's token, and not a valid one; no other method is asked. The text says why and repeats nothing.
+    Refused(&'static str),
+    /// A valid token without these scopes.
+    Lacks(Vec<String>),
+    /// This method's kind of token, and nobody can be asked about it now.
+    Unavailable,
 }
 
-/// One way to know a caller. OAuth will be another implementation and another line in [`Authenticator::new`].
+/// A caller, and how long that is true.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Who calls.
+    pub caller: Arc<Caller>,
+    /// When the token ends, in seconds since 1970; `None` if it may be taken back at any time, so that nothing about it
+    /// is remembered.
+    pub expires: Option<f64>,
+}
+
+/// A verdict, now or later. Most are there at once and cost no allocation.
+pub enum Check<'a> {
+    /// The verdict.
+    Done(Verdict),
+    /// Somebody has to be asked.
+    Waits(Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>),
+}
+
+/// One way to know a caller. Another one is a file in this folder and a line in [`Authenticator::new`].
 pub trait Method: Send + Sync {
-    /// Looks at a bearer token.
-    fn check(&self, token: &str) -> Verdict;
+    /// Looks at a token.
+    fn check<'a>(&'a self, token: &'a Token) -> Check<'a>;
 }
 
 /// All methods of a config, in order.
 pub struct Authenticator {
     /// `None` lets everybody in.
     methods: Option<Vec<Box<dyn Method>>>,
-    anonymous: Caller,
+    cache: Cache,
+    /// The issuers' keys, for the authenticator that comes after this one.
+    keys: Vec<Arc<Keys>>,
+    anonymous: Arc<Caller>,
 }
 
 impl Authenticator {
-    /// The methods of a config.
-    #[must_use]
-    pub fn new(auth: &config::Auth) -> Self {
-        let methods = match auth {
-            config::Auth::Anonymous => None,
-            config::Auth::Methods(methods) => Some(methods.iter().map(method).collect()),
-        };
-        Self { methods, anonymous: Caller { name: "anonymous".into() } }
-    }
-
-    /// Who calls.
+    /// The methods of a config. What `previous` remembers of callers is forgotten; issuers' keys are not.
     ///
     /// # Errors
-    /// `Unauthenticated`, saying what is missing and never what exists.
-    pub fn authenticate(&self, headers: &HeaderMap) -> Result<Caller, Error> {
-        let Some(methods) = &self.methods else { return Ok(self.anonymous.clone()) };
-        let refused = |message: &str| Err(Error::new(Kind::Unauthenticated, message));
-        let mut given = headers.get_all(AUTHORIZATION).iter();
-        let (header, more) = (given.next(), given.next());
-        let Some(header) = header else {
-            return refused("no credentials: send `Authorization: Bearer <token>`");
+    /// When an issuer is behind TLS and the certificate authorities cannot be had.
+    pub fn new(auth: &config::Auth, previous: Option<&Self>) -> io::Result<Self> {
+        let mut keys = previous.map(|previous| previous.keys.clone()).unwrap_or_default();
+        let taken_over = keys.len();
+        let methods = match auth {
+            config::Auth::Anonymous => None,
+            config::Auth::Methods(methods) => {
+                Some(methods.iter().map(|config| method(config, &mut keys)).collect::<io::Result<_>>()?)
+            }
         };
-        if more.is_some() {
-            return refused("more than one `Authorization` header");
+        keys.drain(..taken_over);
+        let anonymous = Arc::new(Caller::named("anonymous", Kind::Anonymous));
+        Ok(Self { methods, cache: Cache::default(), keys, anonymous })
+    }
+
+    /// Who calls. A caller that is remembered costs a hash and a look-up.
+    ///
+    /// # Errors
+    /// `Unauthenticated` or `Forbidden`, saying what is missing and never what exists; `IdentityUnavailable`.
+    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
+        let Some(methods) = &self.methods else { return Ok(Arc::clone(&self.anonymous)) };
+        let token = Token::of_request(headers)
+            .map_err(|missing| Error::new(error::Kind::Unauthenticated, missing).challenge("Bearer"))?;
+        if let Some(caller) = (0..methods.len()).find_map(|place| self.cache.get(place, &token)) {
+            return Ok(caller);
         }
-        let Some(token) = header.to_str().ok().and_then(bearer) else {
-            return refused("`Authorization` must be `Bearer <token>`");
-        };
-        for method in methods {
-            if let Verdict::Known(caller) = method.check(token) {
-                return Ok(caller);
+        for (place, method) in methods.iter().enumerate() {
+            let verdict = match method.check(&token) {
+                Check::Done(verdict) => verdict,
+                Check::Waits(later) => later.await,
+            };
+            match verdict {
+                Verdict::Known(known) => {
+                    self.cache.remember(place, &token, &known);
+                    return Ok(known.caller);
+                }
+                Verdict::Unknown => {}
+                refusal => return Err(refused(&refusal, &token)),
             }
         }
-        refused("the token is not known here")
+        Err(refused(&Verdict::Unknown, &token))
     }
 }
 
-fn method(config: &config::Method) -> Box<dyn Method> {
-    match config {
-        config::Method::Pat(tokens) => Box::new(Pats::new(tokens)),
-    }
+fn method(config: &config::Method, keys: &mut Vec<Arc<Keys>>) -> io::Result<Box<dyn Method>> {
+    Ok(match config {
+        config::Method::Pat(config::Pat::Tokens(tokens)) => Box::new(Pats::listed(tokens)),
+        config::Method::Pat(config::Pat::File(path)) => Box::new(Pats::in_file(path)?),
+        config::Method::Pat(config::Pat::Workspace(workspace, cache)) => Box::new(AtWorkspace::new(workspace, *cache)?),
+        config::Method::Oauth(oauth) => Box::new(Oauth::new(oauth, keys)?),
+    })
 }
 
-/// The token of `Bearer <token>`; the scheme is case-insensitive (RFC 9110, 11.1).
-fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.split_once(' ')?;
-    let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+/// The error of a verdict that lets nobody in. The log learns which token it was by its fingerprint.
+fn refused(verdict: &Verdict, token: &Token) -> Error {
+    use error::Kind::{Forbidden, IdentityUnavailable, Unauthenticated};
+    const INVALID: &str = "Bearer error=\"invalid_token\"";
+    let error = match verdict {
+        Verdict::Refused(why) => {
+            Error::new(Unauthenticated, format!("the token is not accepted: {why}")).challenge(INVALID)
+        }
+        Verdict::Lacks(scopes) => {
+            let scopes = scopes.join(" ");
+            Error::new(Forbidden, format!("the token lacks the scope `{scopes}`"))
+                .challenge(format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\""))
+        }
+        Verdict::Unavailable => Error::new(IdentityUnavailable, "the token cannot be verified right now; try again"),
+        Verdict::Known(_) | Verdict::Unknown => {
+            Error::new(Unauthenticated, "the token is not known here").challenge(INVALID)
+        }
+    };
+    error.because(format!("token {}", token.fingerprint()))
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::AUTHORIZATION;
+
     use super::*;
     use crate::config::PatToken;
 
-    fn refusal(headers: &[&str]) -> Option<String> {
-        let tokens = vec![PatToken { name: "ci".into(), sha256: digest("dapi-right") }];
-        let auth = Authenticator::new(&config::Auth::Methods(vec![config::Method::Pat(tokens)]));
+    async fn refusal(headers: &[&str]) -> Option<String> {
+        let tokens =
+            vec![PatToken { name: "ci".into(), sha256: digest("dapi-right"), expires: None, groups: Vec::new() }];
+        let auth =
+            Authenticator::new(&config::Auth::Methods(vec![config::Method::Pat(config::Pat::Tokens(tokens))]), None)
+                .unwrap();
         let mut map = HeaderMap::new();
         for value in headers {
             map.append(AUTHORIZATION, value.parse().unwrap());
         }
-        auth.authenticate(&map).err().map(|error| error.message().to_owned())
+        auth.authenticate(&map).await.err().map(|error| error.message().to_owned())
     }
 
-    #[test]
-    fn a_known_token_is_let_in_and_everything_else_is_told_what_is_missing() {
-        assert_eq!(refusal(&["Bearer dapi-right"]), None);
-        assert_eq!(refusal(&["bearer  dapi-right "]), None);
+    #[tokio::test]
+    async fn a_known_token_is_let_in_and_everything_else_is_told_what_is_missing() {
+        assert_eq!(refusal(&["Bearer dapi-right"]).await, None);
+        assert_eq!(refusal(&["bearer  dapi-right "]).await, None);
         for wrong in [
             vec![],
             vec!["Bearer dapi-wrong"],
@@ -119,8 +194,9 @@ mod tests {
             vec!["Bearer"],
             vec!["Bearer "],
             vec!["dapi-right"],
+            vec![""],
         ] {
-            let message = refusal(&wrong).unwrap_or_else(|| panic!("{wrong:?} was let in"));
+            let message = refusal(&wrong).await.unwrap_or_else(|| panic!("{wrong:?} was let in"));
             assert!(!message.contains("dapi"), "a token in an error: {message}");
         }
     }

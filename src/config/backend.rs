@@ -1,14 +1,16 @@
 //! `backends`: the places that answer, and how each is called.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use http::Uri;
 
 use super::auth::{Auth, Method};
+use super::ca::CaBundle;
+use super::credential::{APPS, Around, Credential};
 use super::node::Node;
 use super::route::Route;
-use super::secret::Secret;
+use super::url;
+use super::workspace::Workspace;
 use crate::dialect::{self, Dialect};
 
 /// What to write under `backends`.
@@ -16,15 +18,8 @@ pub(super) const CHOICES: &str = "a mapping from names to backends such as `app:
 
 const URL: &str = "a URL such as `https://host/path`";
 
-const CREDENTIALS: &str = "`none`, `caller` or `{ token: \"${env:NAME}\" }`";
-
-const TOKEN: &str = "a token, best as \"${env:NAME}\" or \"${file:PATH}\"";
-
 /// The dialects whose streams may be passed as they are.
 const VERBATIM: [&str; 2] = ["responses", "chat_completions"];
-
-/// The hosts of Databricks Apps, which take OAuth tokens only.
-const APPS: &str = ".databricksapps.com";
 
 /// One place that answers.
 #[derive(Clone, Debug)]
@@ -39,22 +34,33 @@ pub struct Backend {
     pub verbatim: bool,
     /// What is presented to it.
     pub credential: Credential,
+    /// What it is told of the caller.
+    pub identity: Identity,
     /// The model name it wants to see; the client's own if none.
     pub model: Option<String>,
     /// How long it may take.
     pub timeouts: BackendTimeouts,
+    /// The authorities that are trusted for its TLS, if not the machine's.
+    pub ca: Option<CaBundle>,
 }
 
-/// What is presented to a backend.
-#[derive(Clone, Debug)]
-pub enum Credential {
+/// What a backend is told of the caller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Identity {
     /// Nothing.
-    None,
-    /// The token that the caller presented to us.
-    Caller,
-    /// This token.
-    Token(Secret),
+    #[default]
+    Withheld,
+    /// `x-forwarded-user`, `-email` and `-preferred-username`.
+    Forwarded,
+    /// These, and the caller's token in `x-forwarded-access-token`.
+    ForwardedWithToken,
 }
+
+const IDENTITIES: [(&str, Identity); 3] = [
+    ("withheld", Identity::Withheld),
+    ("forwarded", Identity::Forwarded),
+    ("forwarded_with_token", Identity::ForwardedWithToken),
+];
 
 /// How long a backend may take; none of these is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,11 +89,15 @@ pub(super) struct Declared<'a> {
     node: Node<'a>,
 }
 
-/// Reads all backends; `auth` is none if it could not be read itself.
-pub(super) fn read_all<'a>(node: &Node<'a>, auth: Option<&Auth>) -> Option<Vec<Declared<'a>>> {
+/// Reads all backends; `auth` and `workspace` are none if they could not be read themselves.
+pub(super) fn read_all<'a>(
+    node: &Node<'a>,
+    auth: Option<&Auth>,
+    workspace: Option<&Option<Workspace>>,
+) -> Option<Vec<Declared<'a>>> {
     let entries = node.entries(CHOICES)?;
     let declare = |(name, node): (String, Node<'a>)| {
-        let backend = Backend::read(name.clone(), &node, auth);
+        let backend = Backend::read(name.clone(), &node, auth, workspace);
         Declared { name, backend, node }
     };
     Some(entries.into_iter().map(declare).collect())
@@ -103,17 +113,22 @@ pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
 }
 
 impl Backend {
-    fn read(name: String, node: &Node<'_>, auth: Option<&Auth>) -> Option<Self> {
-        let fields = node.fields(&["url", "dialect", "verbatim", "credential", "model", "timeouts"])?;
+    fn read(name: String, node: &Node<'_>, auth: Option<&Auth>, workspace: Option<&Option<Workspace>>) -> Option<Self> {
+        let fields =
+            node.fields(&["url", "dialect", "verbatim", "credential", "identity", "model", "timeouts", "ca"])?;
         let url = fields.required("url", URL).and_then(url);
         let names: Vec<_> = dialect::BACKENDS.iter().map(|dialect| (dialect.name(), *dialect)).collect();
         let written: Vec<_> = names.iter().map(|(name, _)| *name).collect();
         let dialect_node = fields.required("dialect", &format!("one of {}", written.join(", ")));
         let dialect = dialect_node.and_then(|node| node.word("dialect", &names));
         let verbatim = fields.or("verbatim", false, |node| verbatim(node, dialect));
-        let credential = fields.or("credential", Credential::Caller, credential);
+        let credential = fields.or("credential", Credential::Caller, |node| {
+            Credential::read(node, &Around { url: url.as_ref(), workspace })
+        });
+        let identity = fields.or("identity", Identity::default(), |node| node.word("identity", &IDENTITIES));
         let model = fields.or("model", None, |node| Some(Some(node.text("the name of a model")?.value.to_string())));
         let timeouts = fields.or("timeouts", BackendTimeouts::default(), BackendTimeouts::read);
+        let ca = fields.or("ca", None, |node| CaBundle::read(node).map(Some));
         if let (Some(url), Some(credential)) = (&url, &credential) {
             warn_of_credential(fields.optional("credential").unwrap_or(node), url, credential, auth);
         }
@@ -123,8 +138,10 @@ impl Backend {
             dialect: dialect?,
             verbatim: verbatim?,
             credential: credential?,
+            identity: identity?,
             model: model?,
             timeouts: timeouts?,
+            ca: ca?,
         })
     }
 }
@@ -141,29 +158,12 @@ impl BackendTimeouts {
     }
 }
 
-/// No message repeats the URL: it may hold a password in the place where one was refused.
 fn url(node: &Node<'_>) -> Option<Uri> {
-    let text = node.text(URL)?;
-    if text.value.contains('#') {
-        return node.problem("has a fragment (`#...`), which is never sent; remove it");
-    }
-    let Ok(uri) = text.value.parse::<Uri>() else { return node.problem(format!("is not a URL; write {URL}")) };
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return node.problem(format!("does not begin with `http://` or `https://`; write {URL}"));
-    }
-    let Some(authority) = uri.authority().filter(|authority| !authority.host().is_empty()) else {
-        return node.problem(format!("has no host; write {URL}"));
-    };
-    if authority.as_str().contains('@') {
-        return node.problem("has a user in it; remove what stands before `@` and write a `credential`");
-    }
-    if authority.as_str() != authority.host() && authority.port_u16().is_none_or(|port| port == 0) {
-        return node.problem("has a port that is not a number from 1 to 65535");
-    }
-    if uri.path() == "/" {
+    let url = url::read(node, URL)?;
+    if url.path() == "/" {
         node.warn("has no path, so requests are POSTed to `/`; write the full URL of the endpoint");
     }
-    Some(uri)
+    Some(url)
 }
 
 fn verbatim(node: &Node<'_>, dialect: Option<&'static dyn Dialect>) -> Option<bool> {
@@ -178,30 +178,6 @@ fn verbatim(node: &Node<'_>, dialect: Option<&'static dyn Dialect>) -> Option<bo
     }
 }
 
-fn credential(node: &Node<'_>) -> Option<Credential> {
-    if node.is_map() {
-        return token(node.fields(&["token"])?.choice("token", TOKEN)?);
-    }
-    match node.text(CREDENTIALS)?.value.as_str() {
-        "none" => Some(Credential::None),
-        "caller" => Some(Credential::Caller),
-        // What stands here is not repeated: it may be the token itself.
-        _ => node.problem(format!("is not a kind of credential; write {CREDENTIALS}")),
-    }
-}
-
-fn token(node: &Node<'_>) -> Option<Credential> {
-    let text = node.text(TOKEN)?;
-    if !text.value.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return node
-            .problem("has a space or another character that no token has; write the token alone, without `Bearer`");
-    }
-    if text.literal {
-        node.warn("the token stands in the file for anyone to read; write \"${env:NAME}\" or \"${file:PATH}\"");
-    }
-    Some(Credential::Token(Secret::new(text.value)))
-}
-
 fn warn_of_credential(node: &Node<'_>, url: &Uri, credential: &Credential, auth: Option<&Auth>) {
     let host = url.host().unwrap_or_default();
     let only_pats = |auth: &Auth| match auth {
@@ -209,14 +185,11 @@ fn warn_of_credential(node: &Node<'_>, url: &Uri, credential: &Credential, auth:
         Auth::Methods(methods) => methods.iter().all(|method| matches!(method, Method::Pat(_))),
     };
     if matches!(credential, Credential::Caller) && host.ends_with(APPS) && auth.is_some_and(only_pats) {
-        node.warn("callers come with PATs and Databricks Apps take OAuth tokens only; write `{ token: ... }`");
+        node.warn(
+            "callers come with PATs and Databricks Apps take OAuth tokens only; write `{ client_credentials: ... }`",
+        );
     }
-    if !matches!(credential, Credential::None) && url.scheme_str() == Some("http") && !is_local(host) {
+    if !matches!(credential, Credential::None) && url.scheme_str() == Some("http") && !url::is_local(host) {
         node.warn("the credential goes over the network in clear text; write an `https` URL");
     }
-}
-
-fn is_local(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    address.map_or(host == "localhost", |address| address.to_canonical().is_loopback())
 }

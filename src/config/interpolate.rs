@@ -1,8 +1,8 @@
 //! `${env:NAME}` and `${file:PATH}` in a text.
 
 use std::fs::File;
-use std::io::Read;
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
@@ -51,17 +51,38 @@ impl Source<'_> {
     }
 
     fn file(&self, path: &str) -> Result<Zeroizing<String>, String> {
-        let mut text = Zeroizing::new(String::new());
-        File::open(self.folder.join(path))
-            .and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text))
-            .map_err(|error| format!("the file {path} cannot be read: {error}"))?;
-        if text.len() as u64 > LONGEST_FILE {
-            return Err(format!("the file {path} is over {} KiB", LONGEST_FILE >> 10));
-        }
-        // Editors and `echo` end a file with a line break that is not part of the value.
-        let end = text.trim_end_matches(['\r', '\n']).len();
-        text.truncate(end);
-        Ok(text)
+        secret_file(&self.folder.join(path)).map_err(|error| format!("the file {path} {error}"))
+    }
+
+    /// The file that a text stands in, if the text is a reference to it and nothing else.
+    pub(super) fn only_file(&self, written: &str) -> Option<PathBuf> {
+        let path = written.strip_prefix("${file:")?.strip_suffix('}')?;
+        (!path.contains('}')).then(|| self.folder.join(path))
+    }
+}
+
+/// The secret in a file.
+pub(super) fn secret_file(path: &Path) -> Result<Zeroizing<String>, String> {
+    let mut text = Zeroizing::new(String::new());
+    File::open(path)
+        .and_then(|file| file.take(LONGEST_FILE + 1).read_to_string(&mut text))
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    if text.len() as u64 > LONGEST_FILE {
+        return Err(format!("is over {} KiB", LONGEST_FILE >> 10));
+    }
+    // Editors and `echo` end a file with a line break that is not part of the value.
+    let end = text.trim_end_matches(['\r', '\n']).len();
+    text.truncate(end);
+    Ok(text)
+}
+
+/// What a file holds; a wrong path may lead anywhere, so there is an end to it.
+pub(super) fn read_file(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(largest + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > largest {
+        true => Err(io::Error::other(format!("it is over {} KiB", largest >> 10))),
+        false => Ok(bytes),
     }
 }
 
@@ -71,7 +92,7 @@ mod tests {
 
     fn fill(written: &str) -> Result<String, String> {
         // Written once: tests run side by side, and a file that is being written again is empty for a moment.
-        static FOLDER: std::sync::OnceLock<std::path::PathBuf> = std::sync::OnceLock::new();
+        static FOLDER: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
         let env = |name: &str| (name == "HOST").then(|| "example.com".to_owned());
         let folder = FOLDER.get_or_init(|| {
             let folder = std::env::temp_dir().join(format!("cutover-interpolate-{}", std::process::id()));

@@ -2,12 +2,6 @@
 
 /// Where it would stand; `*` is any name or place. When one of these is built, its line goes.
 const LATER: &[&str] = &[
-    "auth.*.oauth",
-    "auth.*.pat.cache",
-    "auth.*.pat.verify",
-    "backends.*.credential.caller_or",
-    "backends.*.credential.client_credentials",
-    "backends.*.credential.exchange",
     "backends.*.limits",
     "listen.admin.tls",
     "listen.clients.tls",
@@ -19,7 +13,6 @@ const LATER: &[&str] = &[
     "routes.*.shadow",
     "routes.*.sticky.*.fingerprint",
     "store",
-    "workspace",
 ];
 
 /// The answer for a key or a word at this place, if it belongs to a later version.

@@ -7,13 +7,19 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+mod allow;
 mod auth;
 mod backend;
+mod ca;
+mod credential;
+mod date;
 mod interpolate;
 mod later;
 mod listen;
 mod nearest;
 mod node;
+mod oauth;
+mod pat;
 mod pattern;
 mod plan;
 mod problem;
@@ -22,14 +28,24 @@ mod secret;
 mod split;
 mod tree;
 mod units;
+mod url;
+mod watched;
+mod workspace;
 
-pub use auth::{Auth, Method, PatToken};
-pub use backend::{Backend, BackendTimeouts, Credential};
+pub use allow::Allow;
+pub use auth::{Auth, Method};
+pub use backend::{Backend, BackendTimeouts, Identity};
+pub use ca::CaBundle;
+pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, TokenEndpoint};
 pub use listen::{ClientLimits, ClientTimeouts, Listen};
+pub use oauth::{Algorithm, Oauth};
+pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
 pub use route::{AnswerShape, Route, Rule, Share};
 pub use secret::Secret;
+pub use watched::Watched;
+pub use workspace::Workspace;
 
 use interpolate::Source;
 use node::{Node, Pass};
@@ -46,6 +62,8 @@ pub struct Config {
     pub limits: ClientLimits,
     /// How long we wait for clients.
     pub timeouts: ClientTimeouts,
+    /// The Databricks workspace behind it all, if there is one.
+    pub workspace: Option<Workspace>,
     /// Who may call.
     pub auth: Auth,
     /// The places that answer, in the order of the file.
@@ -77,15 +95,29 @@ impl Config {
         if text.len() > LARGEST {
             return Err(Problems::of_file(too_large()));
         }
-        let tree = tree::read(text).map_err(|error| {
-            Problems::new(vec![Problem { line: Some(error.line), path: String::new(), message: error.message }])
-        })?;
-        let pass = Pass::new(Source { folder: base_dir, env });
-        let config = read(&Node::root(&pass, &tree));
-        match (config, pass.end()) {
-            (Some(config), (problems, warnings)) if problems.is_empty() => Ok(Self { warnings, ..config }),
-            (_, (problems, _)) => Err(Problems::new(problems)),
-        }
+        let (config, warnings) = resolve(text, base_dir, env, read)?;
+        Ok(Self { warnings, ..config })
+    }
+}
+
+/// Reads a text in one pass: what it says, and warnings.
+///
+/// # Errors
+/// Every problem of the text at once.
+fn resolve<T>(
+    text: &str,
+    folder: &Path,
+    env: &dyn Fn(&str) -> Option<String>,
+    read: impl FnOnce(&Node<'_>) -> Option<T>,
+) -> Result<(T, Vec<Problem>), Problems> {
+    let tree = tree::read(text).map_err(|error| {
+        Problems::new(vec![Problem { line: Some(error.line), path: String::new(), message: error.message }])
+    })?;
+    let pass = Pass::new(Source { folder, env });
+    let value = read(&Node::root(&pass, &tree));
+    match (value, pass.end()) {
+        (Some(value), (problems, warnings)) if problems.is_empty() => Ok((value, warnings)),
+        (_, (problems, _)) => Err(Problems::new(problems)),
     }
 }
 
@@ -111,13 +143,16 @@ fn read_text(path: &Path) -> Result<String, Problems> {
 
 /// Reads every section, whatever is wrong in the others; none if any could not be read.
 fn read(root: &Node<'_>) -> Option<Config> {
-    let fields = root.fields(&["listen", "limits", "timeouts", "auth", "backends", "routes"])?;
+    let fields = root.fields(&["listen", "limits", "timeouts", "workspace", "auth", "backends", "routes"])?;
     let listen = fields.or("listen", Listen::default(), Listen::read);
     let limits = fields.or("limits", ClientLimits::default(), ClientLimits::read);
     let timeouts = fields.or("timeouts", ClientTimeouts::default(), ClientTimeouts::read);
-    let auth = fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, listen.as_ref()));
-    let declared =
-        fields.required("backends", backend::CHOICES).and_then(|node| backend::read_all(node, auth.as_ref()));
+    let workspace = fields.or("workspace", None, |node| Workspace::read(node).map(Some));
+    let auth =
+        fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, listen.as_ref(), workspace.as_ref()));
+    let declared = fields
+        .required("backends", backend::CHOICES)
+        .and_then(|node| backend::read_all(node, auth.as_ref(), workspace.as_ref()));
     let routes = fields.required("routes", route::CHOICES).and_then(|node| route::read_all(node, declared.as_deref()));
     let (declared, routes) = (declared?, routes?);
     backend::warn_of_unused(&declared, &routes);
@@ -125,6 +160,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         listen: listen?,
         limits: limits?,
         timeouts: timeouts?,
+        workspace: workspace?,
         auth: auth?,
         backends: declared.into_iter().map(|declared| declared.backend).collect::<Option<_>>()?,
         routes,

@@ -6,11 +6,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::interpolate::Source;
+use super::interpolate::{self, Source};
 use super::later;
 use super::nearest::nearest;
 use super::problem::Problem;
@@ -60,6 +61,8 @@ pub(super) struct Text {
     pub(super) written: String,
     /// It stands in the file itself, without a reference.
     pub(super) literal: bool,
+    /// The file that it stands in, alone.
+    pub(super) file: Option<PathBuf>,
 }
 
 impl<'a> Node<'a> {
@@ -198,7 +201,10 @@ impl<'a> Node<'a> {
         match self.pass.source.fill(written) {
             Err(message) => self.problem(message),
             Ok(value) if value.is_empty() => self.problem(format!("is empty; write {wanted}")),
-            Ok(value) => Some(Text { value, written: quote(written), literal: !written.contains("${") }),
+            Ok(value) => {
+                let file = self.pass.source.only_file(written);
+                Some(Text { value, written: quote(written), literal: !written.contains("${"), file })
+            }
         }
     }
 
@@ -206,6 +212,33 @@ impl<'a> Node<'a> {
     pub(super) fn parsed<T>(&self, wanted: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
         let text = self.text(wanted)?;
         read(&text.value).or_else(|| self.problem(format!("`{}` is not {wanted}", text.written)))
+    }
+
+    /// A list of texts, or one alone.
+    pub(super) fn texts(&self, wanted: &str) -> Option<Vec<String>> {
+        let text = |node: &Self| Some(node.text(wanted)?.value.to_string());
+        if !self.is_list() {
+            return Some(vec![text(self)?]);
+        }
+        let items = self.items(wanted)?;
+        if items.is_empty() {
+            return self.problem(format!("is empty; write {wanted}"));
+        }
+        items.iter().map(text).collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// The path of a file, from the folder of the config.
+    pub(super) fn path(&self, wanted: &str) -> Option<PathBuf> {
+        Some(self.pass.source.folder.join(self.text(wanted)?.value.as_str()))
+    }
+
+    /// What a file holds.
+    pub(super) fn file(&self, wanted: &str, largest: u64) -> Option<Vec<u8>> {
+        let path = self.path(wanted)?;
+        match interpolate::read_file(&path, largest) {
+            Ok(bytes) => Some(bytes),
+            Err(error) => self.problem(format!("cannot be read: {error}")),
+        }
     }
 
     /// `true` or `false`.

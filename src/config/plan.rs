@@ -1,7 +1,11 @@
 //! The effective plan: what a config comes to once defaults are filled in, for a person to read before it goes live.
 
+use http::Uri;
+
 use super::units::{spell, spell_size};
-use super::{AnswerShape, Auth, Backend, Config, Credential, Method, Route, Share};
+use super::{
+    AnswerShape, Auth, Backend, Config, Credential, Identity, Method, Pat, Place, Route, Share, TokenEndpoint,
+};
 
 /// Width of the first column: the longest label and a gap.
 const LABEL: usize = 12;
@@ -60,6 +64,7 @@ impl Config {
         let rule = [named("model", &route.rule.model), named("path", &route.rule.path)];
         let rule = rule.into_iter().flatten().collect::<Vec<_>>().join(" and ");
         page.row("takes", if rule.is_empty() { "everything" } else { &rule });
+        callers_of(route, page);
         self.split_plan(&route.split, page);
         page.row(
             "sticky by",
@@ -94,11 +99,31 @@ fn callers(auth: &Auth, page: &mut Page) {
     let Auth::Methods(methods) = auth else { return page.row("anonymous", "anyone on this machine") };
     for method in methods {
         match method {
-            Method::Pat(tokens) => {
+            Method::Pat(Pat::Tokens(tokens)) => {
                 let names: Vec<_> = tokens.iter().map(|token| token.name.as_str()).collect();
                 page.row("pat", names.join(", "));
             }
+            Method::Pat(Pat::File(path)) => page.row("pat", format!("those in {}", path.display())),
+            Method::Pat(Pat::Workspace(workspace, cache)) => {
+                page.row("pat", format!("whoever {} knows, believed for {}", workspace.url, spell(*cache)));
+            }
+            Method::Oauth(oauth) => {
+                page.row("oauth", format!("{} for {}", oauth.issuer, oauth.audience.join(" or ")));
+            }
         }
+    }
+}
+
+fn callers_of(route: &Route, page: &mut Page) {
+    let allow = &route.allow;
+    let named = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
+    let who = [named("the groups", &allow.groups), named("the subjects", &allow.subjects)];
+    let who = who.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    if !who.is_empty() {
+        page.row("only for", who);
+    }
+    if let Some(scopes) = named("the scopes", &allow.scopes) {
+        page.row("needs", scopes);
     }
 }
 
@@ -106,22 +131,18 @@ fn backend_plan(backend: &Backend, page: &mut Page) {
     let verbatim = if backend.verbatim { ", verbatim" } else { "" };
     let timeouts = &backend.timeouts;
     let query = if backend.url.query().is_some() { "?..." } else { "" };
-    let authority = backend.url.authority().map(ToString::to_string).unwrap_or_default();
-    let scheme = backend.url.scheme_str().unwrap_or_default();
     page.line(format!("  {}", backend.name));
-    page.row("url", format!("{scheme}://{authority}{}{query}", backend.url.path()));
+    page.row("url", format!("{}{query}", without_query(&backend.url)));
     page.row("dialect", format!("{}{verbatim}", backend.dialect.name()));
     if let Some(model) = &backend.model {
         page.row("model", model);
     }
-    page.row(
-        "credential",
-        match backend.credential {
-            Credential::None => "none",
-            Credential::Caller => "the caller's own",
-            Credential::Token(_) => "a token of ours",
-        },
-    );
+    page.row("credential", credential(&backend.credential));
+    match backend.identity {
+        Identity::Withheld => {}
+        Identity::Forwarded => page.row("is told", "who calls"),
+        Identity::ForwardedWithToken => page.row("is told", "who calls, with their token"),
+    }
     page.row(
         "deadlines",
         format!(
@@ -132,6 +153,29 @@ fn backend_plan(backend: &Backend, page: &mut Page) {
             spell(timeouts.total)
         ),
     );
+}
+
+/// A query may hold a key.
+fn without_query(url: &Uri) -> String {
+    let authority = url.authority().map(ToString::to_string).unwrap_or_default();
+    format!("{}://{authority}{}", url.scheme_str().unwrap_or_default(), url.path())
+}
+
+fn credential(credential: &Credential) -> String {
+    let from = |endpoint: &TokenEndpoint| match &endpoint.place {
+        Place::At(url) => format!("from {}", without_query(url)),
+        Place::Discovered(origin) => format!("from where {origin} says"),
+    };
+    match credential {
+        Credential::None => "none".into(),
+        Credential::Caller => "the caller's own".into(),
+        Credential::Token(_) => "a token of ours".into(),
+        Credential::ClientCredentials(own) => {
+            format!("a token for {}, {}", own.client.id, from(&own.endpoint))
+        }
+        Credential::Exchange(exchange) => format!("a token in exchange for the caller's, {}", from(&exchange.endpoint)),
+        Credential::CallerOr(or) => format!("the caller's own if it is OAuth, otherwise {}", self::credential(or)),
+    }
 }
 
 fn answers(route: &Route) -> String {

@@ -2,6 +2,7 @@
 
 use http::HeaderName;
 
+use super::allow::Allow;
 use super::backend::Declared;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
@@ -26,6 +27,8 @@ pub struct Route {
     pub name: String,
     /// Which requests it takes.
     pub rule: Rule,
+    /// Which callers it is for.
+    pub allow: Allow,
     /// Its backends, in the order of the file.
     pub split: Vec<Share>,
     /// Where the key of a conversation is looked for; none: every explicit conversation id; empty: nowhere.
@@ -112,10 +115,11 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
 
 impl Route {
     fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
-        let keys = ["name", "match", "split", "sticky", "answer", "legacy_dialect", "show_server_tools"];
+        let keys = ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools"];
         let fields = node.fields(&keys)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
         let rule = fields.or("match", Rule::default(), Rule::read);
+        let allow = fields.or("allow", Allow::default(), Allow::read);
         let split = fields.required("split", split::CHOICES).and_then(|node| split::read(node, backends));
         let sticky = fields.or("sticky", None, |node| sticky(node).map(Some));
         let legacy_clients = legacy_clients(&fields, split.as_deref(), backends);
@@ -124,6 +128,7 @@ impl Route {
         Some(Self {
             name: name?,
             rule: rule?,
+            allow: allow?,
             split: split?,
             sticky: sticky?,
             answer: answer?,

@@ -24,7 +24,7 @@ pub struct Exchange {
     /// How the client is told about errors.
     pub surface: Surface,
     /// Who calls.
-    pub caller: Option<Caller>,
+    pub caller: Option<Arc<Caller>>,
     /// The id in `x-request-id`: the client's own if it gave a usable one.
     pub request_id: HeaderValue,
     summary: Summary,
@@ -178,7 +178,7 @@ impl Exchange {
         tracing::info!(
             target: "access",
             request_id = self.request_id.to_str().unwrap_or_default(),
-            caller = self.caller.as_ref().map_or("", |caller| &caller.name),
+            caller = self.caller.as_ref().map_or("", |caller| caller.name.as_str()),
             route = summary.route,
             backend = summary.backend,
             client_dialect = summary.client_dialect,

@@ -6,21 +6,25 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::request::Parts;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
+use crate::config::ClientLimits;
 use crate::error::{Error, Kind};
 use crate::ir;
 use crate::route::Peek;
 use crate::telemetry::Metrics;
 
 mod exchange;
+mod lookup;
 mod receive;
 mod relay;
 mod reply;
 mod snapshot;
 mod transcode;
 mod translate;
+mod workspace;
 
 pub use exchange::{Exchange, Observer, Summary};
 pub use relay::{Aborted, Body, Relay};
@@ -29,6 +33,8 @@ pub use transcode::Transcoder;
 
 use receive::Entrance;
 use relay::Answered;
+use translate::Arrived;
+use workspace::Workspace;
 
 /// What serves clients.
 pub struct Gateway {
@@ -72,17 +78,28 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     let (head, incoming) = request.into_parts();
     // 1. Receive: the path names the family of clients. The body is left where it is until we know who sends it.
     let entrance = Entrance::of(&head.method, head.uri.path())?;
+    if entrance == Entrance::SignIn {
+        return pass(snapshot, &head, incoming, |_| true).await;
+    }
     // 2. Authenticate.
-    exchange.caller = Some(snapshot.auth.authenticate(&head.headers)?);
+    let caller = snapshot.auth.authenticate(&head.headers).await?;
+    exchange.caller = Some(Arc::clone(&caller));
     if entrance == Entrance::Models {
-        return Ok(reply::models(&snapshot.routes));
+        return Ok(reply::models(&snapshot.routes, &caller));
+    }
+    if let Entrance::Lookup(lookup) = &entrance {
+        return lookup.answer(&snapshot.routes, &caller, &head);
+    }
+    if entrance == Entrance::Workspace {
+        return pass(snapshot, &head, incoming, |workspace| workspace.allows(head.uri.path())).await;
     }
     let bytes = receive::body(incoming, &snapshot.limits, &snapshot.timeouts).await?;
     let outbound = {
         // 3. Peek: the body's top-level fields, read no further.
         let body = ir::Body::parse(&bytes)?;
         let model = entrance.model(&body)?;
-        let peek = Peek { model: model.as_deref(), path: head.uri.path(), headers: &head.headers, body: &body };
+        let (path, headers) = (head.uri.path(), &head.headers);
+        let peek = Peek { model: model.as_deref(), path, caller: &caller, headers, body: &body };
         // 4. Route.
         let decision = snapshot.routes.pick(peek)?;
         let Some(backend) = snapshot.backends.get(decision.backend) else {
@@ -90,8 +107,9 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         };
         exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
         // 5. Translate the request.
-        let backend = Arc::clone(backend);
-        translate::request(&entrance, &bytes, &body, decision.route, backend, &head.headers, &exchange.request_id)?
+        let (entrance, id) = (&entrance, &exchange.request_id);
+        let arrived = Arrived { entrance, bytes: &bytes, body: &body, headers, caller: &caller, id };
+        translate::request(&arrived, decision.route, Arc::clone(backend))?
     };
     exchange.translated(&outbound);
     // 6. Call.
@@ -99,6 +117,20 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     exchange.first_byte();
     // 7. Relay.
     relay::answer(reply, outbound.plan, &snapshot.limits, &snapshot.timeouts).await
+}
+
+/// The way of what is the workspace's to answer, if there is one that may be asked this.
+async fn pass(
+    snapshot: &Snapshot,
+    head: &Parts,
+    incoming: Incoming,
+    may: impl FnOnce(&Workspace) -> bool,
+) -> Result<Answered, Error> {
+    let workspace = snapshot.workspace.as_ref().filter(|workspace| may(workspace));
+    let workspace = workspace.ok_or_else(workspace::no_such_path)?;
+    let limits = ClientLimits { body: snapshot.limits.body.min(workspace::BODY), ..snapshot.limits };
+    let body = receive::body(incoming, &limits, &snapshot.timeouts).await?;
+    Ok(Answered::Passed(Box::new(workspace.pass(head, body).await?)))
 }
 
 impl crate::server::Handler for Gateway {

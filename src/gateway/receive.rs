@@ -5,6 +5,7 @@ use http::Method;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 
+use super::lookup::Lookup;
 use crate::config::{ClientLimits, ClientTimeouts};
 use crate::dialect::Surface;
 use crate::error::{Error, Kind};
@@ -21,6 +22,12 @@ pub(super) enum Entrance {
     Invocations(Option<String>),
     /// `GET models`
     Models,
+    /// What a Databricks SDK looks up before it calls
+    Lookup(Lookup),
+    /// What the workspace answers: discovery and tokens, for which nobody is known yet
+    SignIn,
+    /// Another path of the workspace's API
+    Workspace,
 }
 
 /// Paths that are the same for every endpoint. (`/serving-endpoints/completions` is where Databricks' TypeScript client
@@ -43,20 +50,42 @@ impl Entrance {
     pub(super) fn of(method: &Method, path: &str) -> Result<Self, Error> {
         let entrance = match PATHS.iter().find(|(known, _)| *known == path) {
             Some((_, entrance)) => entrance.clone(),
-            None => endpoint(path).map(|name| Self::Invocations(Some(name.to_owned()))).ok_or_else(|| {
+            None => Self::below(path).ok_or_else(|| {
                 Error::new(Kind::PathNotFound, "no such path; try /v1/responses, /v1/chat/completions or /v1/models")
             })?,
         };
-        let wanted = if entrance == Self::Models { Method::GET } else { Method::POST };
-        if *method == wanted {
+        let (get, post) = match entrance {
+            Self::Models | Self::Lookup(_) => (true, false),
+            Self::SignIn | Self::Workspace => (true, true),
+            _ => (false, true),
+        };
+        if (get && *method == Method::GET) || (post && *method == Method::POST) {
             return Ok(entrance);
         }
+        let wanted = if get { Method::GET } else { Method::POST };
         Err(Error::new(Kind::MethodNotAllowed, format!("this path takes {wanted} only")))
+    }
+
+    /// The entrance of a path that names something.
+    fn below(path: &str) -> Option<Self> {
+        if let Some(name) = endpoint(path) {
+            return Some(Self::Invocations(Some(name.to_owned())));
+        }
+        if let Some(lookup) = Lookup::of(path) {
+            return Some(Self::Lookup(lookup));
+        }
+        match path {
+            "/.well-known/databricks-config" => Some(Self::SignIn),
+            _ if path.starts_with("/oidc/") => Some(Self::SignIn),
+            _ if path.starts_with("/api/") => Some(Self::Workspace),
+            _ => None,
+        }
     }
 
     /// How clients that call this path are told about errors; for paths that do not exist too.
     pub(super) fn surface(path: &str) -> Surface {
-        if path.ends_with("/invocations") { Surface::Invocations } else { Surface::OpenAi }
+        let databricks = ["/api/", "/oidc/", "/.well-known/"].iter().any(|family| path.starts_with(family));
+        if databricks || path.ends_with("/invocations") { Surface::Invocations } else { Surface::OpenAi }
     }
 
     /// The model to route by: the path's endpoint if it names one, else the body's `model`.

@@ -13,6 +13,7 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use super::exchange::Exchange;
 use super::transcode::Transcoder;
 use super::translate::Plan;
+use super::workspace::Passed;
 use crate::config::{ClientLimits, ClientTimeouts};
 use crate::dialect::{Ask, Dialect, Surface, Writer};
 use crate::error::{Error, Kind};
@@ -35,6 +36,8 @@ pub(super) enum Answered {
     Frames(Bytes),
     /// A stream that is still coming.
     Stream(Box<Relay>),
+    /// The workspace's own answer.
+    Passed(Box<Passed>),
 }
 
 /// Takes the backend's answer to the point where the client's can begin.

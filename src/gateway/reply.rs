@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::exchange::Exchange;
 use super::relay::{Answered, Body};
+use crate::auth::Caller;
 use crate::error::Error;
 use crate::route::Table;
 
@@ -19,7 +20,11 @@ const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// An answer that went well, so far.
 pub(super) fn answer(answered: Answered, mut exchange: Exchange) -> Response<Body> {
-    exchange.answered(StatusCode::OK);
+    let status = match &answered {
+        Answered::Passed(passed) => passed.status,
+        _ => StatusCode::OK,
+    };
+    exchange.answered(status);
     let mut response = match answered {
         Answered::Plain(bytes) => {
             exchange.complete();
@@ -31,6 +36,12 @@ pub(super) fn answer(answered: Answered, mut exchange: Exchange) -> Response<Bod
             no_buffering(response.headers_mut());
             response
         }
+        Answered::Passed(passed) => {
+            exchange.complete();
+            let mut response = whole(passed.body, "application/json", &mut exchange);
+            response.headers_mut().extend(passed.headers);
+            response
+        }
         Answered::Stream(relay) => {
             let headers = head(&exchange, "text/event-stream; charset=utf-8");
             let mut response = Response::new(Body::Coming(relay, Box::new(exchange)));
@@ -39,7 +50,7 @@ pub(super) fn answer(answered: Answered, mut exchange: Exchange) -> Response<Bod
             response
         }
     };
-    *response.status_mut() = StatusCode::OK;
+    *response.status_mut() = status;
     response
 }
 
@@ -54,14 +65,14 @@ pub(super) fn refuse(error: &Error, mut exchange: Exchange) -> Response<Body> {
     if let Some(seconds) = error.wait() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if error.status() == StatusCode::UNAUTHORIZED {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    if let Some(challenge) = error.authenticate().and_then(|challenge| HeaderValue::from_str(challenge).ok()) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
     }
     response
 }
 
-/// `GET /v1/models`: the routes that can be called by name.
-pub(super) fn models(routes: &Table) -> Answered {
+/// `GET /v1/models`: the routes that this caller can call by name.
+pub(super) fn models(routes: &Table, caller: &Caller) -> Answered {
     #[derive(Serialize)]
     struct List<'a> {
         object: &'static str,
@@ -77,7 +88,7 @@ pub(super) fn models(routes: &Table) -> Answered {
     }
 
     let model = |id| Model { id, object: "model", created: 0, owned_by: "cutover" };
-    let list = List { object: "list", data: routes.models().map(model).collect() };
+    let list = List { object: "list", data: routes.models(caller).map(model).collect() };
     Answered::Plain(serde_json::to_vec(&list).unwrap_or_default().into())
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use super::workspace::Workspace;
 use crate::auth::Authenticator;
 use crate::config::{ClientLimits, ClientTimeouts, Config};
 use crate::route::Table;
@@ -16,6 +17,8 @@ pub struct Snapshot {
     pub auth: Authenticator,
     /// Where requests go.
     pub routes: Table,
+    /// The workspace behind us, if there is one.
+    pub(super) workspace: Option<Workspace>,
     /// Who answers, in the order of the config.
     pub backends: Vec<Arc<Backend>>,
     /// What clients may do.
@@ -26,12 +29,13 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Makes a config ready.
+    /// Makes a config ready; `previous` is what it replaces.
     ///
     /// # Errors
-    /// When a backend's TLS cannot be set up.
-    pub fn new(config: &Config, metrics: &Metrics) -> io::Result<Self> {
-        let backends = config.backends.iter().map(|backend| Backend::new(backend).map(Arc::new));
+    /// When TLS to a backend or an identity provider cannot be set up.
+    pub fn new(config: &Config, metrics: &Metrics, previous: Option<&Self>) -> io::Result<Self> {
+        let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name).map(AsRef::as_ref);
+        let backends = config.backends.iter().map(|backend| Backend::new(backend, before(&backend.name)).map(Arc::new));
         let backends = backends.collect::<io::Result<Vec<_>>>()?;
         let routes = Table::new(config);
         let mut arms = HashMap::new();
@@ -42,8 +46,9 @@ impl Snapshot {
             }
         }
         Ok(Self {
-            auth: Authenticator::new(&config.auth),
+            auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
             routes,
+            workspace: config.workspace.as_ref().map(Workspace::new).transpose()?,
             backends,
             limits: config.limits,
             timeouts: config.timeouts,

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::receive::Entrance;
+use crate::auth::Caller;
 use crate::config::AnswerShape;
+use crate::credential::Client;
 use crate::dialect::{
     self, Ask, ChatAgent, ChatCompletions, Dialect, Reader, Responses, Shape, SplitChatMessages, Surface, Target, Trace,
 };
@@ -53,16 +55,25 @@ pub(super) struct Plan {
     pub(super) verbatim: bool,
 }
 
+/// A request as it has come so far.
+pub(super) struct Arrived<'a> {
+    /// The door it came through.
+    pub(super) entrance: &'a Entrance,
+    /// Its body.
+    pub(super) bytes: &'a Bytes,
+    /// Its body's top-level fields.
+    pub(super) body: &'a Body<'a>,
+    /// Its headers.
+    pub(super) headers: &'a HeaderMap,
+    /// Who sent it.
+    pub(super) caller: &'a Arc<Caller>,
+    /// Its id.
+    pub(super) id: &'a HeaderValue,
+}
+
 /// Translates a request for the backend it was routed to.
-pub(super) fn request(
-    entrance: &Entrance,
-    bytes: &Bytes,
-    body: &Body<'_>,
-    route: &Route,
-    backend: Arc<Backend>,
-    headers: &HeaderMap,
-    request_id: &HeaderValue,
-) -> Result<Outbound, Error> {
+pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend>) -> Result<Outbound, Error> {
+    let Arrived { entrance, bytes, body, headers, caller, id } = *arrived;
     let voices = Voices::of(entrance, body, route)?;
     let alike = voices.reads.name() == backend.dialect.name();
     let verbatim = backend.verbatim && alike && voices.shape == Shape::OpenAi;
@@ -74,7 +85,7 @@ pub(super) fn request(
         stream: request.stream || backend.dialect.always_streams(),
         alike,
         conversation: conversation.as_deref(),
-        number: number(request_id),
+        number: number(id),
     };
     let mut dropped = Dropped::default();
     let sent = if verbatim {
@@ -91,7 +102,7 @@ pub(super) fn request(
         rest: None,
         stream: target.stream,
         headers: passed(headers, trace.is_some()),
-        authorization: headers.get(AUTHORIZATION).cloned(),
+        client: Client::new(Arc::clone(caller), headers.get(AUTHORIZATION)),
     };
     let reader = backend.dialect.reader_for(&request, &target);
     let follow = reader.resume().map(|_| Call { body: Bytes::new(), ..call.clone() });

@@ -1,5 +1,7 @@
 //! Calling backends: pooled connections, deadlines, and honest names for every way a call can fail.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,15 +13,14 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::config;
-use crate::credential::Credential;
+use crate::credential::{self, Client as Behalf, Credential};
 use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
+use crate::net::{Connector, TimedOut};
 
 mod body;
-mod connect;
 
 pub use body::{Limits, whole};
-use connect::{Connector, TimedOut};
 
 /// Idle pooled connections are let go before the servers behind them usually do it.
 const POOL_IDLE: Duration = Duration::from_secs(30);
@@ -34,10 +35,14 @@ pub struct Backend {
     pub verbatim: bool,
     /// The model name to ask it for, if not the client's.
     pub model: Option<String>,
-    /// What we present.
-    pub credential: Credential,
     /// How long it may take.
     pub timeouts: config::BackendTimeouts,
+    /// What it is told of the caller.
+    identity: config::Identity,
+    /// What we present.
+    credential: Arc<dyn Credential>,
+    /// What the config says of it.
+    credential_config: config::Credential,
     url: Uri,
     client: Client<Connector, Full<Bytes>>,
 }
@@ -70,29 +75,36 @@ pub struct Call {
     pub stream: bool,
     /// Headers of the client that go along (trace context, request id).
     pub headers: HeaderMap,
-    /// The client's own `Authorization`.
-    pub authorization: Option<HeaderValue>,
+    /// Who it is made for.
+    pub client: Behalf,
 }
 
 impl Backend {
-    /// A backend of a config.
+    /// A backend of a config. Where `previous` presents the same, what has been issued to it is kept.
     ///
     /// # Errors
-    /// When the machine's root certificates cannot be read and the backend is behind TLS.
-    pub fn new(config: &config::Backend) -> std::io::Result<Self> {
-        let connector = Connector::new(&config.url, config.timeouts.connect)?;
+    /// When certificate authorities or secrets cannot be read.
+    pub fn new(config: &config::Backend, previous: Option<&Self>) -> io::Result<Self> {
+        let connector = Connector::new(&config.url, config.timeouts.connect, config.ca.as_ref())?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .build(connector);
+        let same = previous.filter(|previous| previous.credential_config == config.credential);
+        let credential = match same {
+            Some(previous) => Arc::clone(&previous.credential),
+            None => credential::of(&config.credential)?,
+        };
         Ok(Self {
             name: config.name.clone(),
             dialect: config.dialect,
             verbatim: config.verbatim,
             model: config.model.clone(),
-            credential: Credential::new(&config.credential),
             timeouts: config.timeouts,
+            identity: config.identity,
+            credential,
+            credential_config: config.credential.clone(),
             url: config.url.clone(),
             client,
         })
@@ -103,23 +115,35 @@ impl Backend {
     /// # Errors
     /// Everything that is not a successful answer of a known kind, under its name.
     pub async fn call(&self, call: Call) -> Result<Reply, Error> {
-        let request = self.request(call)?;
-        let head = tokio::time::timeout(self.timeouts.first_byte, self.client.request(request));
-        let response = match head.await {
-            Err(_) => return Err(self.silent()),
-            Ok(Err(error)) => return Err(failed(error)),
-            Ok(Ok(response)) => response,
-        };
+        let mut shown = self.credential.present(&call.client).header().await?;
+        let mut response = self.send(&call, shown.as_ref()).await?;
+        // Whoever refuses a token has not begun to act, and nothing has gone to the client: once more with a fresh one.
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Some(refused) = &shown
+            && let Some(fresh) = self.credential.renew(&call.client, refused).await
+        {
+            response = self.send(&call, Some(&fresh)).await?;
+            shown = Some(fresh);
+        }
         if !response.status().is_success() {
-            return Err(self.refused(response).await);
+            return Err(self.refused(response, &call.client, shown.as_ref()).await);
         }
         let Some(form) = form(response.headers()) else { return Err(not_an_answer(response.headers())) };
         Ok(Reply { form, body: response.into_body() })
     }
 
-    fn request(&self, call: Call) -> Result<Request<Full<Bytes>>, Error> {
-        let mut request = Request::new(Full::new(call.body));
-        *request.headers_mut() = call.headers;
+    async fn send(&self, call: &Call, credential: Option<&HeaderValue>) -> Result<Response<Incoming>, Error> {
+        let request = self.request(call, credential)?;
+        match tokio::time::timeout(self.timeouts.first_byte, self.client.request(request)).await {
+            Err(_) => Err(self.silent()),
+            Ok(Err(error)) => Err(failed(error)),
+            Ok(Ok(response)) => Ok(response),
+        }
+    }
+
+    fn request(&self, call: &Call, shown: Option<&HeaderValue>) -> Result<Request<Full<Bytes>>, Error> {
+        let mut request = Request::new(Full::new(call.body.clone()));
+        request.headers_mut().clone_from(&call.headers);
         if let Some(path) = &call.rest {
             *request.uri_mut() = below(&self.url, path)?;
         } else {
@@ -130,15 +154,9 @@ impl Backend {
         let headers = request.headers_mut();
         let accept = if call.stream { "text/event-stream, application/json" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
-        match self.credential.present(call.authorization.as_ref()) {
-            Some(value) => {
-                headers.insert(AUTHORIZATION, value);
-            }
-            None if self.credential.is_callers() => {
-                let message = "the agent's endpoint wants the caller's own token, and there is none in the request";
-                return Err(Error::new(Kind::Unauthenticated, message));
-            }
-            None => {}
+        credential::tell(self.identity, &call.client, headers);
+        if let Some(value) = shown {
+            headers.insert(AUTHORIZATION, value.clone());
         }
         Ok(request)
     }
@@ -148,15 +166,15 @@ impl Backend {
         Error::new(Kind::FirstByteTimeout, format!("the agent's endpoint sent nothing within {waited} s"))
     }
 
-    async fn refused(&self, response: Response<Incoming>) -> Error {
+    async fn refused(&self, response: Response<Incoming>, client: &Behalf, shown: Option<&HeaderValue>) -> Error {
         /// As much of an error's body as is read.
         const MOST: usize = 64 * 1024;
         let status = response.status();
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let limits = Limits { bytes: MOST, idle: self.timeouts.idle, total: self.timeouts.total };
         let body = whole(response.into_body(), limits).await.unwrap_or_default();
-        let error = self.dialect.read_error(status, retry_after, &body);
-        if error.kind() == Kind::BackendRefusedCredential && self.credential.is_callers() {
+        let error = self.dialect.read_error(status, retry_after, &without(body, shown));
+        if error.kind() == Kind::BackendRefusedCredential && self.credential.is_clients(client) {
             // The caller's own token was refused: that is the caller's to mend, so it sees the status it would have seen.
             let kind = if status == StatusCode::FORBIDDEN { Kind::Forbidden } else { Kind::Unauthenticated };
             return Error::new(kind, "the agent's endpoint did not accept the caller's token").because(error);
@@ -172,6 +190,23 @@ fn below(url: &Uri, path: &str) -> Result<Uri, Error> {
     parts.path_and_query = longer.parse().ok();
     Uri::from_parts(parts)
         .map_err(|error| Error::new(Kind::Internal, "no URL for the rest of the answer").because(error))
+}
+
+/// A body without the token that was shown: a server that repeats it must not get it into our log or to the client.
+fn without(body: Bytes, shown: Option<&HeaderValue>) -> Bytes {
+    let token = shown.and_then(|value| value.as_bytes().splitn(2, |byte| *byte == b' ').nth(1)).unwrap_or_default();
+    if token.is_empty() || memchr::memmem::find(&body, token).is_none() {
+        return body;
+    }
+    let mut clean = Vec::with_capacity(body.len());
+    let mut rest = 0;
+    for place in memchr::memmem::find_iter(&body, token) {
+        clean.extend_from_slice(body.get(rest..place).unwrap_or_default());
+        clean.extend_from_slice(b"***");
+        rest = place + token.len();
+    }
+    clean.extend_from_slice(body.get(rest..).unwrap_or_default());
+    clean.into()
 }
 
 /// The kind of body by its content type. No type at all counts as JSON; the reader will say if it is not.

@@ -7,7 +7,7 @@ fn config(fake: &Fake, credential: &str) -> String {
     let digest = cutover::auth::hex(&cutover::auth::digest("dapi-secret"));
     format!(
         "auth: [ {{ pat: {{ tokens: [ {{ name: ci, sha256: {digest} }} ] }} }} ]
-backends: {{ only: {{ url: 'http://{}/x', dialect: responses, credential: {credential} }} }}
+backends: {{ only: {{ url: 'http://{}/x', dialect: responses, verbatim: true, credential: {credential} }} }}
 routes: [ {{ name: agent, match: {{ model: agent }}, split: {{ only: 1 }} }} ]
 ",
         fake.address

@@ -12,13 +12,20 @@
     reason = "a test that cannot go on says so by panicking, and shows what it saw"
 )]
 
+mod allow;
 mod auth;
 mod bad_input;
 mod cancel;
 mod command_line;
+mod credentials;
 mod cut;
+mod databricks;
 mod durable;
+mod identity_headers;
+mod jwt_attacks;
+mod oauth;
 mod pairs;
+mod pat;
 mod paths;
 mod protocol;
 mod split;

@@ -8,6 +8,7 @@ use super::*;
 
 mod backends;
 mod clients;
+mod identity;
 mod routes;
 mod yaml;
 
@@ -125,7 +126,7 @@ routes:
     assert_eq!(config.limits, ClientLimits { head: 8_192, body: 1_048_576, connections: 5, answer: 1_024 });
     assert_eq!((config.timeouts.idle, config.timeouts.drain), (Duration::from_secs(180), Duration::ZERO));
     let Auth::Methods(methods) = &config.auth else { panic!("{:?}", config.auth) };
-    let Method::Pat(tokens) = &methods[0];
+    let Method::Pat(Pat::Tokens(tokens)) = &methods[0] else { panic!("{methods:?}") };
     assert_eq!((tokens[0].name.as_str(), tokens[0].sha256[0], tokens[0].sha256[31]), ("ci", 0x9f, 0x08));
     let llm = &config.backends[0];
     assert!(matches!(&llm.credential, Credential::Token(secret) if secret.expose() == "s3cret"));
@@ -240,17 +241,10 @@ fn a_misspelt_required_key_is_one_mistake() {
 
 #[test]
 fn what_this_version_does_not_do_is_refused_by_name() {
-    let pat = format!("{{ tokens: [ {{ name: ci, sha256: {DIGEST} }} ] }}");
     let backend = |field: &str| WHOLE.replace("  app: { ", &format!("  app: {{ {field}, "));
     let route = |field: &str| with_route(&format!("{{ name: r, split: {{ app: 1 }}, {field} }}"));
     for (text, path) in [
-        (format!("{WHOLE}workspace: https://example.com\n"), "workspace"),
         (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
-        (with_auth(&format!("[ {{ pat: {pat} }}, {{ oauth: {{}} }} ]")), "auth[1].oauth"),
-        (with_auth("[ { pat: { verify: workspace } } ]"), "auth[0].pat.verify"),
-        (backend("credential: { client_credentials: {} }"), "backends.app.credential.client_credentials"),
-        (backend("credential: { exchange: {} }"), "backends.app.credential.exchange"),
-        (backend("credential: { caller_or: {} }"), "backends.app.credential.caller_or"),
         (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
         (route("fallback: {}"), "routes[0].fallback"),
         (route("shadow: {}"), "routes[0].shadow"),

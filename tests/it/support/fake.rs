@@ -164,7 +164,7 @@ async fn play<S: Fn(&Seen) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, 
 }
 
 /// Reads one request: its head, and as much body as its length says.
-async fn read(stream: &mut TcpStream) -> Option<(String, String)> {
+pub async fn read(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
-use cutover::app::App;
+use cutover::app::{App, Reloader};
 use cutover::config::Config;
 use cutover::gateway::Summary;
 use tokio::sync::mpsc;
@@ -21,6 +21,8 @@ pub struct Gateway {
     pub admin: SocketAddr,
     /// What it says of finished exchanges.
     pub finished: mpsc::Receiver<Summary>,
+    config: Config,
+    reloader: Reloader,
     stop: CancellationToken,
     running: Option<tokio::task::JoinHandle<usize>>,
 }
@@ -32,15 +34,16 @@ impl Gateway {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+            super::log::capture();
         });
         let text = format!("listen: {{ clients: '127.0.0.1:0', admin: '127.0.0.1:0' }}\n{yaml}");
         let config = Config::parse(&text, Path::new("."), &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
         let (offers, finished) = mpsc::channel(20_000);
         let app = App::build(&config, Some(offers)).unwrap();
         let (clients, admin) = app.addresses().unwrap();
-        let stop = CancellationToken::new();
+        let (stop, reloader) = (CancellationToken::new(), app.reloader());
         let running = Some(tokio::spawn(app.run(stop.clone())));
-        Self { clients, admin, finished, stop, running }
+        Self { clients, admin, finished, config, reloader, stop, running }
     }
 
     /// One route, `agent`, to one backend of this dialect; everybody may call.
@@ -51,6 +54,11 @@ impl Gateway {
     /// A client of it.
     pub fn client(&self) -> Client {
         Client::new(self.clients)
+    }
+
+    /// Replaces the config with itself, as a signal does.
+    pub fn reload(&self) {
+        self.reloader.replace(&self.config).unwrap();
     }
 
     /// Begins to stop.

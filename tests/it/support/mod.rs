@@ -3,6 +3,8 @@
 mod client;
 mod fake;
 mod gateway;
+pub mod log;
+pub mod oidc;
 pub mod says;
 
 pub use client::{Answer, Client};

@@ -10,38 +10,53 @@ use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tower_service::Service;
+
+use crate::config::CaBundle;
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Connects within a deadline that covers name resolution, TCP and the TLS handshake.
 #[derive(Clone)]
-pub(super) struct Connector {
+pub struct Connector {
     inner: HttpsConnector<HttpConnector>,
     deadline: Duration,
 }
 
 impl Connector {
-    /// A connector for a backend's URL. HTTP/2 is used where the backend's TLS offers it.
-    pub(super) fn new(url: &Uri, deadline: Duration) -> io::Result<Self> {
+    /// A connector for a URL. HTTP/2 is used where TLS offers it. With a bundle of authorities, those are trusted and no
+    /// others.
+    ///
+    /// # Errors
+    /// When the URL is behind TLS and the authorities cannot be had.
+    pub fn new(url: &Uri, deadline: Duration, ca: Option<&CaBundle>) -> io::Result<Self> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
         http.set_keepalive(Some(Duration::from_secs(60)));
         let builder = hyper_rustls::HttpsConnectorBuilder::new();
-        let builder = match url.scheme_str() {
-            Some("https") => builder.with_native_roots()?,
+        let trusting =
+            |roots: RootCertStore| ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let builder = match (ca, url.scheme_str()) {
+            (Some(bundle), _) => builder.with_tls_config(trusting(roots(bundle)?)),
+            (None, Some("https")) => builder.with_native_roots()?,
             // Never used for TLS: no roots, so that a machine without certificates can still serve plain backends.
-            _ => builder.with_tls_config(
-                ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth(),
-            ),
+            (None, _) => builder.with_tls_config(trusting(RootCertStore::empty())),
         };
         let inner = builder.https_or_http().enable_all_versions().wrap_connector(http);
         Ok(Self { inner, deadline })
     }
+}
+
+fn roots(bundle: &CaBundle) -> io::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for certificate in bundle.certificates() {
+        roots.add(certificate.clone()).map_err(io::Error::other)?;
+    }
+    Ok(roots)
 }
 
 impl Service<Uri> for Connector {
@@ -66,11 +81,12 @@ impl Service<Uri> for Connector {
 
 /// The deadline passed.
 #[derive(Debug)]
-pub(super) struct TimedOut;
+pub struct TimedOut;
 
 impl TimedOut {
     /// Whether this is the cause of an error.
-    pub(super) fn caused(error: &(dyn std::error::Error + 'static)) -> bool {
+    #[must_use]
+    pub fn caused(error: &(dyn std::error::Error + 'static)) -> bool {
         let mut next = Some(error);
         while let Some(cause) = next {
             if cause.is::<Self>() {

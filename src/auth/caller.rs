@@ -1,0 +1,44 @@
+//! Who calls, as far as the method that knows them can tell.
+
+/// The authenticated identity behind a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The subject of its token, or the name that the config gives it.
+    pub name: String,
+    /// How it is known.
+    pub kind: Kind,
+    /// Its address, if its token tells.
+    pub email: Option<String>,
+    /// The name that people know it by, if its token tells.
+    pub username: Option<String>,
+    /// The groups that it is in.
+    pub groups: Vec<String>,
+    /// What its token may be used for.
+    pub scopes: Vec<String>,
+}
+
+/// How a caller is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Not at all.
+    Anonymous,
+    /// By a personal access token.
+    Pat,
+    /// By an OAuth access token.
+    Oauth,
+}
+
+impl Caller {
+    /// A caller of whom nothing but a name is known.
+    #[must_use]
+    pub fn named(name: impl Into<String>, kind: Kind) -> Self {
+        let (groups, scopes) = (Vec::new(), Vec::new());
+        Self { name: name.into(), kind, email: None, username: None, groups, scopes }
+    }
+
+    /// The scopes of `wanted` that its token does not have.
+    #[must_use]
+    pub fn lacks(&self, wanted: &[String]) -> Vec<String> {
+        wanted.iter().filter(|scope| !self.scopes.contains(scope)).cloned().collect()
+    }
+}
