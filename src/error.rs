@@ -11,10 +11,14 @@ use http::StatusCode;
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
+    /// No backend here made an answer with this id, or it is no longer kept.
+    AnswerNotFound,
     /// The backend reports that the agent itself raised.
     AgentFailed,
     /// The backend's answer is not what its dialect promises.
     BackendGarbage,
+    /// The backend has nothing at the path we called.
+    BackendPathNotFound,
     /// The backend refused our credential, or the caller's.
     BackendRefusedCredential,
     /// The backend refused the request as invalid, for a reason that is the client's.
@@ -105,7 +109,9 @@ impl Kind {
         let unavailable = |code| row(503, code, "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Us, true);
         match self {
             Self::AgentFailed => backend(502, "agent_failed", "INTERNAL_ERROR"),
+            Self::AnswerNotFound => client(404, "response_not_found", "RESOURCE_DOES_NOT_EXIST"),
             Self::BackendGarbage => backend(502, "backend_malformed_answer", "INTERNAL_ERROR"),
+            Self::BackendPathNotFound => backend(502, "backend_path_not_found", "INTERNAL_ERROR"),
             Self::BackendRefusedCredential => backend(502, "backend_refused_credential", "INTERNAL_ERROR"),
             Self::BackendRefusedRequest => client(400, "backend_refused_request", "INVALID_PARAMETER_VALUE"),
             Self::BackendUnavailable => backend(502, "backend_unavailable", "TEMPORARILY_UNAVAILABLE"),

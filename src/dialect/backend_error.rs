@@ -50,7 +50,8 @@ pub(super) fn read(status: StatusCode, retry_after: Option<u32>, body: &[u8]) ->
     let code = shape.error_code.and_then(text).unwrap_or_default();
     let kind = match status.as_u16() {
         300..=399 | 401 | 403 => Kind::BackendRefusedCredential,
-        404 | 405 | 502..=504 => Kind::BackendUnavailable,
+        404 | 405 => Kind::BackendPathNotFound,
+        502..=504 => Kind::BackendUnavailable,
         429 => Kind::RateLimited,
         // A workspace reports its rate limit with a 400 at times.
         400 if &*code == "REQUEST_LIMIT_EXCEEDED" => Kind::RateLimited,

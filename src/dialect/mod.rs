@@ -90,7 +90,8 @@ pub trait Dialect: Send + Sync + 'static {
         self.reader()
     }
 
-    /// Writes a complete answer (`answer.failure` is none) for a client.
+    /// Writes a complete answer for a client. An answer that failed or waits in the background is for `responses` alone,
+    /// whose clients come back for it.
     fn write_answer(&self, answer: &Answer, ask: &Ask, out: &mut Vec<u8>);
 
     /// A writer for a client's stream.
@@ -159,6 +160,8 @@ pub struct Ask {
     pub wrapped: bool,
     /// Show the calls that the agent ran itself, and their outputs.
     pub show_agents_calls: bool,
+    /// The last frame of this stream that it has already (`starting_after`): the stream is taken up again behind it.
+    pub starting_after: Option<u64>,
     /// How it asked for the id of the trace, if it did.
     pub trace: Option<Trace>,
     /// For the Responses API: the settings of the request that its resource repeats (`{"tools":[...],...}`), made by

@@ -18,6 +18,7 @@ use crate::telemetry::Metrics;
 
 mod exchange;
 mod lookup;
+mod made;
 mod receive;
 mod relay;
 mod reply;
@@ -33,7 +34,7 @@ pub use transcode::Transcoder;
 
 use receive::Entrance;
 use relay::Answered;
-use translate::Arrived;
+use translate::{Arrived, Outbound};
 use workspace::Workspace;
 
 /// What serves clients.
@@ -93,6 +94,10 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     if entrance == Entrance::Workspace {
         return pass(snapshot, &head, incoming, |workspace| workspace.allows(head.uri.path())).await;
     }
+    if let Entrance::Made(made) = &entrance {
+        let outbound = made.outbound(snapshot, &head, &caller, exchange)?;
+        return answered(snapshot, outbound, exchange).await.map_err(made::unknown);
+    }
     let bytes = receive::body(incoming, &snapshot.limits, &snapshot.timeouts).await?;
     let outbound = {
         // 3. Peek: the body's top-level fields, read no further.
@@ -111,6 +116,11 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         let arrived = Arrived { entrance, bytes: &bytes, body: &body, headers, caller: &caller, id };
         translate::request(&arrived, decision.route, Arc::clone(backend))?
     };
+    answered(snapshot, outbound, exchange).await
+}
+
+/// Steps 6 and 7.
+async fn answered(snapshot: &Snapshot, outbound: Outbound, exchange: &mut Exchange) -> Result<Answered, Error> {
     exchange.translated(&outbound);
     // 6. Call.
     let reply = outbound.backend.call(outbound.call).await?;

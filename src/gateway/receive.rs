@@ -6,6 +6,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 
 use super::lookup::Lookup;
+use super::made::Made;
 use crate::config::{ClientLimits, ClientTimeouts};
 use crate::dialect::Surface;
 use crate::error::{Error, Kind};
@@ -20,6 +21,8 @@ pub(super) enum Entrance {
     ChatCompletions,
     /// `invocations`, with the endpoint's name if the path has one
     Invocations(Option<String>),
+    /// `GET responses/{id}`, or its `cancel`: an answer that was made before
+    Made(Made),
     /// `GET models`
     Models,
     /// What a Databricks SDK looks up before it calls
@@ -55,7 +58,7 @@ impl Entrance {
             })?,
         };
         let (get, post) = match entrance {
-            Self::Models | Self::Lookup(_) => (true, false),
+            Self::Models | Self::Lookup(_) | Self::Made(Made { cancel: false, .. }) => (true, false),
             Self::SignIn | Self::Workspace => (true, true),
             _ => (false, true),
         };
@@ -70,6 +73,9 @@ impl Entrance {
     fn below(path: &str) -> Option<Self> {
         if let Some(name) = endpoint(path) {
             return Some(Self::Invocations(Some(name.to_owned())));
+        }
+        if let Some(made) = Made::of(path) {
+            return Some(Self::Made(made));
         }
         if let Some(lookup) = Lookup::of(path) {
             return Some(Self::Lookup(lookup));

@@ -12,13 +12,13 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::exchange::Exchange;
 use super::transcode::Transcoder;
-use super::translate::Plan;
+use super::translate::{Kept, Plan};
 use super::workspace::Passed;
 use crate::config::{ClientLimits, ClientTimeouts};
-use crate::dialect::{Ask, Dialect, Surface, Writer};
+use crate::dialect::{Ask, Dialect, Responses, Surface, Writer};
 use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment};
-use crate::route::mint_seed;
+use crate::route::{mint_seed, tag};
 use crate::upstream::{self, Form, Reply};
 
 mod feed;
@@ -68,7 +68,7 @@ pub(super) async fn answer(
 
 /// A plain answer for a client of either kind.
 fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Error> {
-    let mut assembler = assembler(plan, limits);
+    let mut assembler = assembler(plan, limits, true);
     let mut out = BytesMut::new();
     let mut writer = plan.stream.then(|| plan.client.writer(&plan.ask));
     let mut emit = |event: &Event<'_>, answer: &Answer| {
@@ -78,7 +78,7 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Err
     };
     assembler.start(&mut emit);
     plan.backend.dialect.read_answer(body, &mut |fragment: Fragment<'_>| assembler.push(fragment, &mut emit));
-    let answer = finished(assembler.into_answer())?;
+    let answer = finished(assembler.into_answer(), plan.client, plan.kept)?;
     // Nothing has been sent yet, so a failure is an HTTP error even for a client that asked for a stream.
     Ok(if plan.stream {
         Answered::Frames(out.freeze())
@@ -90,7 +90,8 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Err
 /// A stream for a client that wants the whole at once.
 async fn collect(reply: Reply, plan: Plan, limits: &ClientLimits) -> Result<Answer, Error> {
     let total = plan.backend.timeouts.total;
-    let assembler = assembler(&plan, limits);
+    let assembler = assembler(&plan, limits, true);
+    let (client, kept) = (plan.client, plan.kept);
     let mut feed = Feed::new(reply.body, plan.backend, plan.follow, limits.answer);
     let mut transcoder = Transcoder::new(plan.reader, assembler, None, limits.answer);
     let reading = async {
@@ -102,13 +103,20 @@ async fn collect(reply: Reply, plan: Plan, limits: &ClientLimits) -> Result<Answ
         let message = format!("the agent's answer was not complete within {} s", total.as_secs_f32());
         return Err(Error::new(Kind::TotalTimeout, message));
     }
-    finished(transcoder.into_answer())
+    finished(transcoder.into_answer(), client, kept)
 }
 
-fn finished(mut answer: Answer) -> Result<Answer, Error> {
+/// An answer that can be shown. One that a client came back for is shown as it stands, even if it failed.
+fn finished(mut answer: Answer, client: &dyn Dialect, kept: Kept) -> Result<Answer, Error> {
+    let keeps = kept != Kept::No && client.name() == Responses.name();
     match answer.failure.take() {
+        Some(error) if keeps && kept == Kept::Found => Ok(Answer { failure: Some(error), ..answer }),
         Some(error) => Err(error),
-        None if answer.finish.is_some() => Ok(answer),
+        None if answer.finish.is_some() || (keeps && answer.waiting.is_some()) => Ok(answer),
+        None if answer.waiting.is_some() => {
+            let message = "the agent went on in the background, which nobody asked for";
+            Err(Error::new(Kind::BackendGarbage, message))
+        }
         None => Err(Error::new(Kind::Cut, "the agent's answer has no end")),
     }
 }
@@ -119,9 +127,12 @@ fn write(client: &dyn Dialect, ask: &Ask, answer: &Answer) -> Bytes {
     out.into()
 }
 
-fn assembler(plan: &Plan, limits: &ClientLimits) -> Assembler {
+/// `named`: after the backend's own id of the answer, where it has one that we can pass on.
+fn assembler(plan: &Plan, limits: &ClientLimits, named: bool) -> Assembler {
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    Assembler::new(mint_seed(&plan.backend.name), created, plan.calls.clone(), limits.answer)
+    let backend = &plan.backend.name;
+    let assembler = Assembler::new(mint_seed(backend), created, plan.calls.clone(), limits.answer);
+    if named { assembler.named_behind(tag(backend)) } else { assembler }
 }
 
 /// A stream on its way.
@@ -168,7 +179,7 @@ impl Relay {
     fn new(reply: Reply, plan: Plan, limits: &ClientLimits, keep_alive: Duration) -> Self {
         let writer = plan.client.writer(&plan.ask);
         let (writer, verbatim) = if plan.verbatim { (None, Some(writer)) } else { (Some(writer), None) };
-        let assembler = assembler(&plan, limits);
+        let assembler = assembler(&plan, limits, plan.kept != Kept::No);
         let mut transcoder = Transcoder::new(plan.reader, assembler, writer, limits.answer);
         transcoder.start();
         Self {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use serde_json::value::RawValue;
 
 use super::receive::Entrance;
 use crate::auth::Caller;
@@ -13,8 +14,8 @@ use crate::dialect::{
     self, Ask, ChatAgent, ChatCompletions, Dialect, Reader, Responses, Shape, SplitChatMessages, Surface, Target, Trace,
 };
 use crate::error::{Error, Kind};
-use crate::ir::{Body, Calls, Dropped, Request};
-use crate::route::Route;
+use crate::ir::{Body, Calls, Dropped, Field, Request, Str};
+use crate::route::{Route, backends_id};
 use crate::upstream::{Backend, Call};
 
 /// Headers of the client that go along to the backend.
@@ -53,6 +54,19 @@ pub(super) struct Plan {
     pub(super) calls: Calls,
     /// The answer passes untouched.
     pub(super) verbatim: bool,
+    /// Whether the client may come back for the answer, or has.
+    pub(super) kept: Kept,
+}
+
+/// Whether a client comes back for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It asked for nothing of the kind.
+    No,
+    /// It may: the answer is named after the backend's own id of it.
+    Begun,
+    /// It has.
+    Found,
 }
 
 /// A request as it has come so far.
@@ -79,6 +93,12 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
     let verbatim = backend.verbatim && alike && voices.shape == Shape::OpenAi;
     let mut request = voices.reads.read_request(body)?;
     let trace = asks_for_trace(&mut request, headers);
+    let previous = previous(&request);
+    if let Some(theirs) = &previous {
+        let params = request.params.iter_mut();
+        params.filter(|param| param.field == Field::PreviousResponse).for_each(|param| param.value = theirs);
+    }
+    let kept = if previous.is_some() || keeps(&request) { Kept::Begun } else { Kept::No };
     let conversation = route.conversation(body, headers);
     let target = Target {
         model: backend.model.as_deref(),
@@ -117,6 +137,7 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
         stream: request.stream,
         calls,
         verbatim,
+        kept,
     };
     Ok(Outbound { backend, call, plan, dropped })
 }
@@ -184,6 +205,7 @@ impl Voices {
             wrapped: self.writes.name() == SplitChatMessages.name() && body.get("query").is_none(),
             show_agents_calls: route.show_server_tools || self.shows_agents_calls(),
             trace: None,
+            starting_after: None,
             echo: if responses { Responses::echo(request) } else { String::new() },
         }
     }
@@ -200,6 +222,19 @@ fn number(request_id: &HeaderValue) -> u128 {
     })
 }
 
+/// The backend's own id of the answer that the request continues, if we know it.
+fn previous(request: &Request<'_>) -> Option<Box<RawValue>> {
+    let given = request.param(Field::PreviousResponse)?.value;
+    let ours: Str<'_> = serde_json::from_str(given.get()).ok()?;
+    backends_id(&ours).map(|theirs| crate::ir::json(&theirs))
+}
+
+/// Whether the client asks for an answer that is kept: made in the background, or stored.
+fn keeps(request: &Request<'_>) -> bool {
+    let asks = |field| request.param(field).is_some_and(|param| param.value.get() == "true");
+    asks(Field::Background) || asks(Field::Store)
+}
+
 /// How the client asked for the trace's id; whichever way it was, the backend is asked in both.
 fn asks_for_trace(request: &mut Request<'_>, headers: &HeaderMap) -> Option<Trace> {
     let by_header = headers.get(RETURN_TRACE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
@@ -212,7 +247,7 @@ fn asks_for_trace(request: &mut Request<'_>, headers: &HeaderMap) -> Option<Trac
     }
 }
 
-fn passed(headers: &HeaderMap, trace: bool) -> HeaderMap {
+pub(super) fn passed(headers: &HeaderMap, trace: bool) -> HeaderMap {
     let known = PASSED.iter().map(|name| HeaderName::from_static(name));
     let mut passed: HeaderMap =
         known.filter_map(|name| headers.get(&name).cloned().map(|value| (name, value))).collect();

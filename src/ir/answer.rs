@@ -27,6 +27,8 @@ pub struct Answer {
     pub usage: Option<Usage>,
     /// Why it ended; `None` while it goes on and when it failed.
     pub finish: Option<Finish>,
+    /// The backend's status of an answer in the background that is not there yet (or never will be).
+    pub waiting: Option<String>,
     /// Why it failed.
     pub failure: Option<Error>,
 }

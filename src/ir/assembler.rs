@@ -41,6 +41,8 @@ pub struct Assembler {
     finish: Option<Finish>,
     room: usize,
     ended: bool,
+    /// Set while the answer waits for the backend's name of it: what our ids of this backend begin with.
+    unnamed: Option<String>,
 }
 
 /// The item that may still grow.
@@ -72,7 +74,16 @@ impl Assembler {
             finish: None,
             room: limit,
             ended: false,
+            unnamed: None,
         }
+    }
+
+    /// Names the answer after the backend's own id of it, so that it can be found again, behind `tag`. It starts when the
+    /// backend has said the id, or anything else.
+    #[must_use]
+    pub fn named_behind(mut self, tag: String) -> Self {
+        self.unnamed = Some(tag);
+        self
     }
 
     /// The answer so far.
@@ -95,6 +106,21 @@ impl Assembler {
 
     /// The backend took the request.
     pub fn start(&mut self, emit: &mut dyn Emit) {
+        if self.unnamed.is_none() {
+            emit.event(&Event::Started, &self.answer);
+        }
+    }
+
+    /// Starts an answer that waited for its name.
+    fn start_named(&mut self, id: Option<&str>, emit: &mut dyn Emit) {
+        /// Ids of ours are not longer than 64 characters, `resp_` and the tag included.
+        const LONGEST: usize = 48;
+        let Some(tag) = self.unnamed.take() else { return };
+        let own = id.and_then(|id| id.strip_prefix("resp_"));
+        let usable = |own: &&str| own.len() <= LONGEST && own.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        if let Some(own) = own.filter(usable) {
+            self.answer.seed = tag + own;
+        }
         emit.event(&Event::Started, &self.answer);
     }
 
@@ -102,6 +128,11 @@ impl Assembler {
     pub fn push(&mut self, fragment: Fragment<'_>, emit: &mut dyn Emit) {
         if self.ended {
             return;
+        }
+        if let Fragment::Begin { id } = &fragment {
+            self.start_named(id.as_deref(), emit);
+        } else {
+            self.start_named(None, emit);
         }
         if let Err(error) = self.take_room(&fragment) {
             return self.fail(error, emit);
@@ -146,6 +177,10 @@ impl Assembler {
             Fragment::Trace(id) => self.answer.traced(id.into_string()),
             Fragment::Usage(usage) => self.answer.usage = Some(usage),
             Fragment::Finish(finish) => self.finish = Some(finish),
+            Fragment::Waiting(status) => {
+                self.answer.waiting = Some(status.into_string());
+                self.ended = true;
+            }
             Fragment::Done => self.done(emit),
             Fragment::Failed(error) => self.fail(error, emit),
         }
@@ -156,6 +191,7 @@ impl Assembler {
         if self.ended {
             return;
         }
+        self.start_named(None, emit);
         self.ended = true;
         emit.event(&Event::Failed(&error), &self.answer);
         self.answer.failure = Some(error);

@@ -114,6 +114,9 @@ pub enum Fragment<'a> {
     Usage(Usage),
     /// Why the answer ended, as far as the backend says. More may follow (usage), so this closes nothing.
     Finish(Finish),
+    /// The answer is still being made, or never will be: a backend's status of an answer in the background
+    /// (`queued`, `in_progress`, `cancelled`). Nothing follows.
+    Waiting(Str<'a>),
     /// The answer is complete.
     Done,
     /// The answer failed, or is not complete and never will be.
@@ -161,6 +164,7 @@ impl Fragment<'_> {
             Self::Usage(usage) => Fragment::Usage(usage),
             Self::Finish(finish) => Fragment::Finish(finish),
             Self::Done => Fragment::Done,
+            Self::Waiting(status) => Fragment::Waiting(status.into_owned()),
             Self::Failed(error) => Fragment::Failed(error),
         }
     }

@@ -13,7 +13,7 @@ mod split;
 mod sticky;
 
 pub use split::Split;
-pub use sticky::{Sticky, mint_seed, tag};
+pub use sticky::{Sticky, backends_id, mint_seed, tag};
 
 /// What stands before the name of an app where a model is named.
 const APPS: &str = "apps/";
@@ -120,6 +120,13 @@ impl Table {
             return Err(Error::new(Kind::Internal, format!("route `{}` has no backend", route.name)));
         };
         Ok(Decision { index, route, backend })
+    }
+
+    /// The backend that made the answer with this id, by the first route that leads to it and is for the caller.
+    pub fn made(&self, id: &str, caller: &Caller) -> Result<Decision<'_>, Error> {
+        let mut routes = self.routes.iter().enumerate().filter(|(_, route)| allow::is_for(&route.allow, caller));
+        let found = routes.find_map(|(index, route)| Some(Decision { index, route, backend: route.split.made(id)? }));
+        found.ok_or_else(|| Error::new(Kind::AnswerNotFound, "no answer with this id was made here").param("id"))
     }
 
     fn no_match(&self, peek: &Peek<'_>) -> Error {

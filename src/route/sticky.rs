@@ -69,10 +69,13 @@ impl Sticky {
 /// Letters and digits of the ids we mint.
 const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
+/// Characters of a backend's tag.
+const TAG: usize = 4;
+
 /// Four characters that stand for a backend in the ids of its answers: opaque to clients, and the same on every replica.
 #[must_use]
 pub fn tag(backend: &str) -> String {
-    digits(xxh3_64(backend.as_bytes())).take(4).collect()
+    digits(xxh3_64(backend.as_bytes())).take(TAG).collect()
 }
 
 /// The seed of an answer's ids: the backend's [`tag`] and 20 random characters. Any replica can tell from an id which
@@ -80,6 +83,13 @@ pub fn tag(backend: &str) -> String {
 #[must_use]
 pub fn mint_seed(backend: &str) -> String {
     tag(backend).chars().chain(digits(fastrand::u64(..)).take(10)).chain(digits(fastrand::u64(..)).take(10)).collect()
+}
+
+/// The backend's own id of an answer, out of ours; `None` for an id that is not of our making.
+#[must_use]
+pub fn backends_id(id: &str) -> Option<String> {
+    let own = id.strip_prefix("resp_")?.get(TAG..)?;
+    (!own.is_empty() && own.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| format!("resp_{own}"))
 }
 
 fn digits(mut number: u64) -> impl Iterator<Item = char> {

@@ -69,8 +69,8 @@ pub enum Form {
 pub struct Call {
     /// The request body; JSON.
     pub body: Bytes,
-    /// Asks for the rest of an answer that has begun instead: what to `GET` below the backend's URL.
-    pub rest: Option<String>,
+    /// Asks about an answer that has begun instead: how, and where below the backend's URL.
+    pub rest: Option<(Method, String)>,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// Headers of the client that go along (trace context, request id).
@@ -144,7 +144,8 @@ impl Backend {
     fn request(&self, call: &Call, shown: Option<&HeaderValue>) -> Result<Request<Full<Bytes>>, Error> {
         let mut request = Request::new(Full::new(call.body.clone()));
         request.headers_mut().clone_from(&call.headers);
-        if let Some(path) = &call.rest {
+        if let Some((method, path)) = &call.rest {
+            request.method_mut().clone_from(method);
             *request.uri_mut() = below(&self.url, path)?;
         } else {
             *request.method_mut() = Method::POST;

@@ -14,6 +14,7 @@
 
 mod allow;
 mod auth;
+mod background;
 mod bad_input;
 mod cancel;
 mod command_line;

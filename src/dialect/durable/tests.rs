@@ -382,7 +382,7 @@ fn errors_mean_what_they_say() {
     let (kind, field, message) = read(409, r#"{"detail":"id was already used for another request"}"#);
     assert_eq!((kind, field.as_deref()), (Kind::BackendRefusedRequest, Some("x-request-id")));
     assert!(message.contains("send a new one"), "{message}");
-    assert_eq!(read(404, r#"{"detail":"invocation not found"}"#).0, Kind::BackendUnavailable);
+    assert_eq!(read(404, r#"{"detail":"invocation not found"}"#).0, Kind::BackendPathNotFound);
     assert_eq!(read(422, r#"{"detail":[{"msg":"Field required"}]}"#).2, "Field required");
     assert_eq!(read(500, r#"{"detail":"agent invocation failed"}"#).0, Kind::AgentFailed);
     let refused = r#"{"error":{"code":"MCP_USER_AUTH_REQUIRED","message":"Missing request-user access token"}}"#;

@@ -241,10 +241,7 @@ impl<'a> Resource<'a> {
 
     /// Why a plain answer cannot be one.
     fn refuse(&self) -> Option<Error> {
-        let waiting = matches!(&*self.status(), "in_progress" | "queued") && value::list(self.output).is_empty();
-        let what = if waiting {
-            "the agent went on in the background, where this gateway cannot follow it"
-        } else if self.output.is_none_or(|output| !output.get().starts_with('[')) {
+        let what = if self.output.is_none_or(|output| !output.get().starts_with('[')) {
             "the agent's answer has no list `output`"
         } else {
             return None;
@@ -291,8 +288,15 @@ pub(super) fn read(body: &[u8], out: &mut dyn Sink) {
         // One row was asked for, so there is one answer, alone or in a list.
         resource = Resource::of(value::list(Some(predictions)).first().copied().or(Some(predictions)));
     }
+    let status = resource.status();
+    let waits = matches!(&*status, "queued" | "in_progress" | "cancelled") && value::list(resource.output).is_empty();
+    if waits && resource.error.is_none() {
+        resource.tell(out);
+        return out.push(Fragment::Waiting(status));
+    }
     let refused = resource.error_code.and_then(|_| backend_error::in_band(raw));
     if let Some(error) = resource.failure().or(refused).or_else(|| resource.refuse()) {
+        resource.tell(out);
         return out.push(Fragment::Failed(error));
     }
     resource.tell(out);

@@ -88,14 +88,15 @@ struct Last {
 }
 
 impl Last {
-    /// Notes a frame; true if it is the one before again.
-    fn is_again(&mut self, event: &Event<'_>) -> bool {
+    /// Notes a frame, and tells what its response is called; true if it is the one before again.
+    fn is_again(&mut self, event: &Event<'_>, out: &mut dyn Sink) -> bool {
         let Some(response) = event.response_id.and_then(value::string) else { return false };
         let number = number(event.sequence_number);
         let again = number.is_some() && number == self.number && response == *self.response;
         if response != *self.response {
             self.response.clear();
             self.response.push_str(&response);
+            out.push(Fragment::Begin { id: Some(response) });
         }
         self.number = number;
         again
@@ -141,7 +142,7 @@ impl Reader for Stream {
 
 impl Stream {
     fn event(&mut self, event: &Event<'_>, frame: Frame<'_>, out: &mut dyn Sink) {
-        if self.last.is_again(event) {
+        if self.last.is_again(event, out) {
             return;
         }
         if let Some(trace) = event.trace_id.and_then(value::string) {

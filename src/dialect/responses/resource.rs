@@ -24,6 +24,8 @@ pub(super) enum State<'a> {
     Begun,
     Ended,
     Failed(&'a Error),
+    /// In the background, with the backend's status.
+    Waiting(&'a str),
 }
 
 /// Writes a plain answer.
@@ -35,7 +37,12 @@ pub(super) fn write(answer: &Answer, ask: &Ask, out: &mut Vec<u8>) {
 
     let shown: Vec<usize> =
         answer.items.iter().enumerate().filter(|(_, item)| shows(ask, &item.piece)).map(|(index, _)| index).collect();
-    let resource = Resource { answer, ask, state: State::Ended, shown: &shown };
+    let state = match (&answer.failure, &answer.waiting) {
+        (Some(error), _) => State::Failed(error),
+        (None, Some(status)) => State::Waiting(status),
+        (None, None) => State::Ended,
+    };
+    let resource = Resource { answer, ask, state, shown: &shown };
     let written = if ask.wrapped {
         serde_json::to_writer(out, &Wrapped { predictions: resource })
     } else {
@@ -92,10 +99,11 @@ impl Resource<'_> {
         self.answer.finish().filter(|_| matches!(self.state, State::Ended))
     }
 
-    fn status(&self) -> &'static str {
+    fn status(&self) -> &str {
         match (self.state, self.finish()) {
             (State::Begun, _) => "in_progress",
             (State::Failed(_), _) => "failed",
+            (State::Waiting(status), _) => status,
             (State::Ended, Some(Finish::Length | Finish::ContentFilter)) => "incomplete",
             (State::Ended, _) => "completed",
         }
@@ -122,7 +130,7 @@ impl Resource<'_> {
 
     fn usage(&self) -> Option<Counts> {
         let Usage { input, output, total, cached, reasoning } =
-            self.answer.usage.filter(|_| !matches!(self.state, State::Begun))?;
+            self.answer.usage.filter(|_| !matches!(self.state, State::Begun | State::Waiting(_)))?;
         Some(Counts {
             input_tokens: input,
             input_tokens_details: InputDetails { cached_tokens: cached, cache_write_tokens: 0 },

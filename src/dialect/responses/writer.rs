@@ -55,6 +55,8 @@ struct Frames {
     sequence: u64,
     /// Whether frames have an `event:` line; MLflow's client chokes on them.
     named: bool,
+    /// The last frame that the client has already, of a stream that it takes up again.
+    after: Option<u64>,
 }
 
 impl Frames {
@@ -67,6 +69,10 @@ impl Frames {
             body: &'a T,
         }
 
+        if self.after.is_some_and(|last| self.sequence <= last) {
+            self.sequence += 1;
+            return;
+        }
         if self.named {
             for text in ["event: ", kind, "\n"] {
                 out.put_slice(text.as_bytes());
@@ -158,7 +164,12 @@ struct InvocationsFailure<'a> {
 impl Stream {
     pub(super) fn new(ask: &Ask) -> Self {
         let named = ask.surface == Surface::OpenAi;
-        Self { ask: ask.clone(), frames: Frames { sequence: 0, named }, shown: Vec::new(), open: None }
+        Self {
+            ask: ask.clone(),
+            frames: Frames { sequence: 0, named, after: ask.starting_after },
+            shown: Vec::new(),
+            open: None,
+        }
     }
 
     fn lifecycle(&mut self, kind: &'static str, answer: &Answer, state: State<'_>, out: &mut BytesMut) {

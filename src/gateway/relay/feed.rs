@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use hyper::body::Incoming;
 
 use super::source::{News, Source};
@@ -76,7 +77,14 @@ impl Feed {
     /// The stream has stopped: asks for the rest if there is a way, and lets the answer end here if not.
     fn stopped(&mut self, error: Option<Error>, transcoder: &mut Transcoder) {
         let worth = error.as_ref().is_none_or(|error| {
-            matches!(error.kind(), Kind::Cut | Kind::ConnectFailed | Kind::ConnectTimeout | Kind::BackendUnavailable)
+            matches!(
+                error.kind(),
+                Kind::BackendPathNotFound
+                    | Kind::Cut
+                    | Kind::ConnectFailed
+                    | Kind::ConnectTimeout
+                    | Kind::BackendUnavailable
+            )
         });
         let rest = self.follow.as_ref().filter(|_| worth).and_then(|call| Some((call.clone(), transcoder.resume()?)));
         if let Some((call, path)) = rest {
@@ -102,7 +110,7 @@ impl Feed {
             if times > 1 {
                 tokio::time::sleep(WAIT * 2_u32.pow(times - 2)).await;
             }
-            let reply = backend.call(Call { rest: Some(path), ..call }).await?;
+            let reply = backend.call(Call { rest: Some((Method::GET, path)), ..call }).await?;
             if reply.form == Form::Stream {
                 return Ok(Rest::Stream(reply.body));
             }
