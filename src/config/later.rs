@@ -5,7 +5,6 @@ const LATER: &[&str] = &[
     "backends.*.dialect.durable",
     "backends.*.limits",
     "listen.admin.tls",
-    "listen.clients.tls",
     "routes.*.fallback",
     "routes.*.match.body",
     "routes.*.match.caller",

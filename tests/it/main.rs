@@ -30,3 +30,4 @@ mod protocol;
 mod split;
 mod support;
 mod timeouts;
+mod tls;
