@@ -9,6 +9,8 @@ use memchr::memchr2;
 /// One event of a stream, borrowed from the splitter's buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
+    /// The `id:` line of this very event; empty when there was none.
+    pub id: &'a [u8],
     /// The `event:` line; empty when there was none.
     pub event: &'a [u8],
     /// The joined `data:` lines.
@@ -56,6 +58,7 @@ pub struct Splitter {
     skip_lf: bool,
     /// The byte-order mark has been looked for.
     begun: bool,
+    id: Span,
     event: Span,
     data: Option<Span>,
     /// Joined data when an event has more than one `data:` line.
@@ -76,6 +79,7 @@ impl Splitter {
             scan: 0,
             skip_lf: false,
             begun: false,
+            id: Span::default(),
             event: Span::default(),
             data: None,
             joined: Vec::new(),
@@ -112,7 +116,7 @@ impl Splitter {
                 self.spent = true;
                 return Some(self.frame());
             } else {
-                self.event = Span::default();
+                self.forget_names();
             }
         }
         None
@@ -138,7 +142,7 @@ impl Splitter {
             Some(span) => self.slice(span),
             None => &[],
         };
-        Frame { event: self.slice(self.event), data }
+        Frame { id: self.slice(self.id), event: self.slice(self.event), data }
     }
 
     fn slice(&self, span: Span) -> &[u8] {
@@ -193,6 +197,7 @@ impl Splitter {
         match bytes.get(..colon) {
             Some(b"data") => self.add_data(value),
             Some(b"event") => self.event = value,
+            Some(b"id") => self.id = value,
             _ => {}
         }
     }
@@ -214,17 +219,22 @@ impl Splitter {
     fn forget_spent(&mut self) {
         if self.spent {
             self.spent = false;
-            self.event = Span::default();
+            self.forget_names();
             self.data = None;
             self.joined.clear();
             self.multi = false;
         }
     }
 
+    fn forget_names(&mut self) {
+        self.id = Span::default();
+        self.event = Span::default();
+    }
+
     /// Drops what has been read; the spans of an unfinished event move with their bytes.
     fn compact(&mut self) {
         let mut keep = self.line;
-        for span in [Some(self.event), self.data].into_iter().flatten() {
+        for span in [Some(self.id), Some(self.event), self.data].into_iter().flatten() {
             if span.start < span.end {
                 keep = keep.min(span.start);
             }
@@ -235,6 +245,7 @@ impl Splitter {
         self.buffer.drain(..keep);
         self.line -= keep;
         self.scan -= keep;
+        self.id = self.id.moved_by(keep);
         self.event = self.event.moved_by(keep);
         self.data = self.data.map(|span| span.moved_by(keep));
     }
@@ -285,6 +296,22 @@ mod tests {
     #[test]
     fn data_lines_are_joined_and_only_one_space_is_taken() {
         assert_eq!(frames(b"data: a\ndata:  b\nid: 7\nretry: 1\n\n", 3), [pair("", "a\n b")]);
+    }
+
+    #[test]
+    fn an_id_belongs_to_its_own_event() {
+        let stream = b"id: 7\ndata: a\n\ndata: b\n\nid: 8\n\nevent: e\nid:9\ndata: c\n\n";
+        for step in 1..stream.len() {
+            let mut splitter = Splitter::new(1 << 10);
+            let mut seen = Vec::new();
+            for piece in stream.chunks(step) {
+                splitter.push(piece).unwrap();
+                while let Some(frame) = splitter.next_frame() {
+                    seen.push([frame.id, frame.data].map(|text| String::from_utf8_lossy(text).into_owned()));
+                }
+            }
+            assert_eq!(seen, [["7", "a"], ["", "b"], ["9", "c"]], "step {step}");
+        }
     }
 
     #[test]

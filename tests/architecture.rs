@@ -92,7 +92,7 @@ fn room(path: &Path) -> String {
 }
 
 fn is_test(path: &Path) -> bool {
-    path.file_stem().is_some_and(|stem| stem == "tests") || path.iter().any(|part| part == "tests")
+    path.file_stem().is_some_and(|stem| stem == "tests" || stem == "testing") || path.iter().any(|part| part == "tests")
 }
 
 /// The file up to its tests.
@@ -179,7 +179,7 @@ fn files_stay_small() {
 #[test]
 fn names_say_something() {
     for (path, _) in sources() {
-        for part in path.iter() {
+        for part in &path {
             let name = part.to_string_lossy();
             let name = name.trim_end_matches(".rs");
             assert!(!EMPTY_NAMES.contains(&name), "{}: `{name}` says nothing", path.display());

@@ -96,7 +96,8 @@ routes:
 fn welcome(clients: SocketAddr, admin: SocketAddr) -> String {
     format!(
         r#"
-Two agents run in this process: a legacy ChatAgent endpoint and a new App that speaks Responses.
+Two agents run in this process: a legacy ChatAgent endpoint and a new App that speaks Responses. (An App on Databricks'
+DurableAgentServer takes one word in the config, `dialect: durable`, and the same clients.)
 The gateway in front of them sends 90 % of the conversations to legacy and 10 % to the app.
 
   base URL   http://{clients}/v1

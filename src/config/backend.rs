@@ -117,7 +117,7 @@ impl Backend {
         let fields =
             node.fields(&["url", "dialect", "verbatim", "credential", "identity", "model", "timeouts", "ca"])?;
         let url = fields.required("url", URL).and_then(url);
-        let names: Vec<_> = dialect::ALL.iter().map(|dialect| (dialect.name(), *dialect)).collect();
+        let names: Vec<_> = dialect::BACKENDS.iter().map(|dialect| (dialect.name(), *dialect)).collect();
         let written: Vec<_> = names.iter().map(|(name, _)| *name).collect();
         let dialect_node = fields.required("dialect", &format!("one of {}", written.join(", ")));
         let dialect = dialect_node.and_then(|node| node.word("dialect", &names));

@@ -166,18 +166,27 @@ pub struct ClientTimeouts {
     pub send: Duration,
     /// For requests in flight when we are told to stop.
     pub drain: Duration,
+    /// Silence of a stream after which it gives a sign of life.
+    pub keep_alive: Duration,
 }
 
 impl Default for ClientTimeouts {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { head: seconds(10), body: seconds(30), idle: seconds(60), send: seconds(60), drain: seconds(120) }
+        Self {
+            head: seconds(10),
+            body: seconds(30),
+            idle: seconds(60),
+            send: seconds(60),
+            drain: seconds(120),
+            keep_alive: seconds(15),
+        }
     }
 }
 
 impl ClientTimeouts {
     pub(super) fn read(node: &Node<'_>) -> Option<Self> {
-        let fields = node.fields(&["head", "body", "idle", "send", "drain"])?;
+        let fields = node.fields(&["head", "body", "idle", "send", "drain", "keep_alive"])?;
         let default = Self::default();
         let head = fields.or("head", default.head, Node::deadline);
         let body = fields.or("body", default.body, Node::deadline);
@@ -185,6 +194,7 @@ impl ClientTimeouts {
         let send = fields.or("send", default.send, Node::deadline);
         // A drain of zero is a choice: stop at once.
         let drain = fields.or("drain", default.drain, Node::duration);
-        Some(Self { head: head?, body: body?, idle: idle?, send: send?, drain: drain? })
+        let keep_alive = fields.or("keep_alive", default.keep_alive, Node::deadline);
+        Some(Self { head: head?, body: body?, idle: idle?, send: send?, drain: drain?, keep_alive: keep_alive? })
     }
 }

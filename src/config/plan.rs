@@ -52,12 +52,13 @@ impl Config {
         page.row(
             "timeouts",
             format!(
-                "head {}, body {}, idle {}, send {}, drain {}",
+                "head {}, body {}, idle {}, send {}, drain {}, keep-alive {}",
                 spell(timeouts.head),
                 spell(timeouts.body),
                 spell(timeouts.idle),
                 spell(timeouts.send),
-                spell(timeouts.drain)
+                spell(timeouts.drain),
+                spell(timeouts.keep_alive)
             ),
         );
     }
@@ -253,7 +254,7 @@ listeners
      clients     127.0.0.1:8080
      admin       127.0.0.1:9090
      limits      head 64KiB, body 16MiB, answer 16MiB, 10000 connections
-     timeouts    head 10s, body 30s, idle 1m, send 1m, drain 2m
+     timeouts    head 10s, body 30s, idle 1m, send 1m, drain 2m, keep-alive 15s
 
 callers
      pat         ci

@@ -34,12 +34,16 @@ struct Inner<'a> {
     #[serde(borrow)]
     param: Option<Str<'a>>,
     #[serde(borrow)]
+    code: Option<&'a RawValue>,
+    #[serde(borrow)]
+    error_code: Option<&'a RawValue>,
+    #[serde(borrow)]
     msg: Option<Str<'a>>,
 }
 
 /// Reads an answer whose status is not a success. `retry_after` is the header's value in seconds.
 #[must_use]
-pub fn read(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error {
+pub(super) fn read(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error {
     let shape = serde_json::from_slice::<Shape<'_>>(body).unwrap_or_default();
     let said = said(&shape);
     let trace = shape.stack_trace.and_then(text).unwrap_or_default();
@@ -50,8 +54,8 @@ pub fn read(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error 
         429 => Kind::RateLimited,
         // A workspace reports its rate limit with a 400 at times.
         400 if &*code == "REQUEST_LIMIT_EXCEEDED" => Kind::RateLimited,
-        // The open-source scoring server answers 400 when the agent raised; only the trace tells.
-        400 if !trace.is_empty() && &*code == "BAD_REQUEST" => Kind::AgentFailed,
+        // A scoring server answers 400 when the agent raised; only the trace tells, or these words where it is withheld.
+        400 if &*code == "BAD_REQUEST" && (!trace.is_empty() || raised(said.as_ref())) => Kind::AgentFailed,
         400..=499 => Kind::BackendRefusedRequest,
         _ => Kind::AgentFailed,
     };
@@ -71,21 +75,50 @@ pub fn read(status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error 
     }
 }
 
-/// Reads the error inside a stream's frame or a 200 body: `{"error": ...}` or `{"error_code", "message"}`; `None` if
-/// `value` is none of these.
+/// Reads the error inside a stream's frame or a 200 body: `{"error": ...}`, `{"error_code", "message"}` or
+/// `{"detail": ...}`; `None` if `value` is none of these.
 #[must_use]
 pub(super) fn in_band(value: &RawValue) -> Option<Error> {
     let shape = serde_json::from_str::<Shape<'_>>(value.get()).ok()?;
-    if shape.error.is_none() && shape.error_code.is_none() {
+    if shape.error.is_none() && shape.error_code.is_none() && shape.detail.is_none() {
         return None;
     }
-    Some(failed(said(&shape).map(|(said, _)| said).unwrap_or_default().as_str()))
+    if let Some(error) = shape.error {
+        return Some(of(error));
+    }
+    let code = shape.error_code.and_then(text).unwrap_or_default();
+    let (message, _) = said(&shape).unwrap_or_default();
+    Some(failed_as(&code, &message))
+}
+
+/// The error that the value of a key `error` means: a string, or an object with a message and a code.
+#[must_use]
+pub(super) fn of(error: &RawValue) -> Error {
+    let inner = serde_json::from_str::<Inner<'_>>(error.get()).unwrap_or_default();
+    let code = inner.code.or(inner.error_code).and_then(text).unwrap_or_default();
+    failed_as(&code, &text(error).or(inner.message).unwrap_or_default())
 }
 
 /// The agent failed inside an answer that had begun well.
 #[must_use]
 pub(super) fn failed(message: &str) -> Error {
-    Error::new(Kind::AgentFailed, if message.is_empty() { "the agent failed".to_owned() } else { clip(message) })
+    failed_as("", message)
+}
+
+/// As [`failed`], with a `code` that tells overload and refusal apart from the rest.
+#[must_use]
+pub(super) fn failed_as(code: &str, message: &str) -> Error {
+    let kind = match code {
+        "rate_limit_exceeded" | "too_many_requests" | "REQUEST_LIMIT_EXCEEDED" => Kind::RateLimited,
+        "context_length_exceeded" | "invalid_prompt" => Kind::BackendRefusedRequest,
+        _ => Kind::AgentFailed,
+    };
+    Error::new(kind, if message.is_empty() { "the agent failed".to_owned() } else { clip(message) })
+}
+
+/// Whether these are the words with which a scoring server reports an exception of the agent.
+fn raised(said: Option<&(String, Option<String>)>) -> bool {
+    said.is_some_and(|(message, _)| message.starts_with("Encountered an unexpected error while evaluating the model"))
 }
 
 /// The message, and the field it is about.
@@ -175,6 +208,23 @@ mod tests {
         for (status, body, kind, message) in cases {
             assert_eq!(read_as(status, body), (kind, message.to_owned()), "{status} {body}");
         }
+    }
+
+    #[test]
+    fn an_error_inside_an_answer_is_told_by_its_code() {
+        let cases = [
+            (r#"{"error":"boom"}"#, Kind::AgentFailed, "boom"),
+            (r#"{"error":{"code":"rate_limit_exceeded","message":"slow"}}"#, Kind::RateLimited, "slow"),
+            (r#"{"error":{"error_code":"BAD_REQUEST","message":"ValueError"}}"#, Kind::AgentFailed, "ValueError"),
+            (r#"{"error_code":"REQUEST_LIMIT_EXCEEDED","message":"slow"}"#, Kind::RateLimited, "slow"),
+            (r#"{"error":{"code":"invalid_prompt","message":"no"}}"#, Kind::BackendRefusedRequest, "no"),
+            (r#"{"error":{"code":7}}"#, Kind::AgentFailed, "the agent failed"),
+        ];
+        for (value, kind, message) in cases {
+            let error = in_band(serde_json::from_str(value).unwrap()).unwrap();
+            assert_eq!((error.kind(), error.message()), (kind, message), "{value}");
+        }
+        assert!(in_band(serde_json::from_str(r#"{"error":null,"message":"x"}"#).unwrap()).is_none());
     }
 
     #[test]

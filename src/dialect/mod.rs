@@ -4,6 +4,7 @@
 //! what every known client accepts). Codecs do no IO and hold no clock: bytes in, fragments or bytes out.
 
 use bytes::BytesMut;
+use http::StatusCode;
 
 use crate::error::Error;
 use crate::ir::{Answer, Body, Carry, Dropped, Event, Field, Request, Sink};
@@ -13,28 +14,34 @@ mod admit;
 mod backend_error;
 mod chat_agent;
 mod chat_completions;
+mod chat_messages;
 mod chat_model;
+mod durable;
 mod params;
 mod responses;
 mod split_chat_messages;
 mod surface;
 
 pub use admit::admit;
-pub use backend_error::read as read_error;
 pub use chat_agent::ChatAgent;
 pub use chat_completions::ChatCompletions;
 pub use chat_model::ChatModel;
+pub use durable::Durable;
 pub use responses::Responses;
 pub use split_chat_messages::SplitChatMessages;
 pub use surface::Surface;
 
-/// Every dialect. A new one is a file in this folder and a line here.
+/// Every dialect that clients speak. A new one is a file in this folder and a line here.
 pub static ALL: &[&dyn Dialect] = &[&Responses, &ChatCompletions, &ChatAgent, &ChatModel, &SplitChatMessages];
 
-/// The dialect of a name.
+/// Every dialect that backends speak: those of clients, and one that no client library knows.
+pub static BACKENDS: &[&dyn Dialect] =
+    &[&Responses, &ChatCompletions, &ChatAgent, &ChatModel, &SplitChatMessages, &Durable];
+
+/// The dialect of a backend by its name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static dyn Dialect> {
-    ALL.iter().copied().find(|dialect| dialect.name() == name)
+    BACKENDS.iter().copied().find(|dialect| dialect.name() == name)
 }
 
 /// One wire format of request, answer, stream and error.
@@ -62,11 +69,26 @@ pub trait Dialect: Send + Sync + 'static {
         dropped: &mut Dropped,
     ) -> Result<Vec<u8>, Error>;
 
+    /// Whether a backend is asked for a stream whatever the client asked for.
+    fn always_streams(&self) -> bool {
+        false
+    }
+
+    /// Reads a backend's answer whose status is not a success. `retry_after` is the header's value in seconds.
+    fn read_error(&self, status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error {
+        backend_error::read(status, retry_after, body)
+    }
+
     /// Reads a backend's plain answer; ends with `Done` or `Failed` like a stream.
     fn read_answer(&self, body: &[u8], out: &mut dyn Sink);
 
     /// A reader for a backend's stream.
     fn reader(&self) -> Box<dyn Reader>;
+
+    /// A reader for the stream that answers this request, for dialects that need to know what was asked.
+    fn reader_for(&self, _request: &Request<'_>, _target: &Target<'_>) -> Box<dyn Reader> {
+        self.reader()
+    }
 
     /// Writes a complete answer (`answer.failure` is none) for a client.
     fn write_answer(&self, answer: &Answer, ask: &Ask, out: &mut Vec<u8>);
@@ -88,6 +110,16 @@ pub trait Reader: Send {
 
     /// The stream has ended: pushes `Done` if the dialect allows an end here, otherwise `Failed` with kind `Cut`.
     fn end(&mut self, out: &mut dyn Sink);
+
+    /// Where the answer goes on when the stream has stopped before its end: what to `GET` below the backend's URL, as a
+    /// path with its query. `None` where a stream that has stopped is lost.
+    fn resume(&self) -> Option<String> {
+        None
+    }
+
+    /// Takes in the rest of the answer if what was asked for by [`resume`](Self::resume) came as one document; ends
+    /// with `Done` or `Failed`.
+    fn rest(&mut self, _body: &[u8], _out: &mut dyn Sink) {}
 }
 
 /// Writes a client's stream: whole SSE frames, LF line ends, each ending in a blank line.
@@ -97,7 +129,7 @@ pub trait Writer: Send {
 }
 
 /// What a backend is to be asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Target<'a> {
     /// The model name to write; the client's own where the backend has none configured.
     pub model: Option<&'a str>,
@@ -105,10 +137,15 @@ pub struct Target<'a> {
     pub stream: bool,
     /// The client speaks this dialect too, so that unknown fields, parts and items may pass.
     pub alike: bool,
+    /// The id of the conversation, if the client named one: what keeps it on its backend.
+    pub conversation: Option<&'a str>,
+    /// The number of this request: the caller's own `x-request-id` where that is a UUID, so that a request that is sent
+    /// again is known as the same; random otherwise.
+    pub number: u128,
 }
 
 /// What the client asked for, as far as its answer depends on it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ask {
     /// The family of paths the client called.
     pub surface: Surface,
@@ -122,15 +159,27 @@ pub struct Ask {
     pub wrapped: bool,
     /// Show the calls that the agent ran itself, and their outputs.
     pub show_agents_calls: bool,
-    /// For the Responses API: the settings of the request that its resource repeats (`"tools":[...],...`), as JSON
-    /// members without braces; made by [`responses::echo`](Responses::echo). Empty for other dialects.
+    /// How it asked for the id of the trace, if it did.
+    pub trace: Option<Trace>,
+    /// For the Responses API: the settings of the request that its resource repeats (`{"tools":[...],...}`), made by
+    /// [`Responses::echo`]. Empty for other dialects.
     pub echo: String,
 }
 
-/// In which shapes `chat/completions` answers.
+/// How a client asks for the id of the trace, which is also how it looks for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// `databricks_options.return_trace` in the body; found in `databricks_output`.
+    Body,
+    /// The header `x-mlflow-return-trace-id`; found in `metadata`, or in a frame of its own.
+    Header,
+}
+
+/// In which shapes `chat/completions` answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Shape {
     /// The OpenAI shape alone.
+    #[default]
     OpenAi,
     /// The shape of the route's legacy chat dialect alone.
     Legacy,

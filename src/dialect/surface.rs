@@ -5,9 +5,10 @@ use serde::Serialize;
 use crate::error::Error;
 
 /// A family of client paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Surface {
     /// `/v1/...`, `/responses`, `/chat/completions`: OpenAI's SDKs. Errors are `{"error": {...}}`.
+    #[default]
     OpenAi,
     /// `.../invocations`: MLflow's deployments client and the Databricks SDK. Errors are `{"error_code", "message"}` and
     /// never carry a key `error` or `detail`: the SDK would read those as something else.
@@ -16,21 +17,21 @@ pub enum Surface {
 
 /// OpenAI's error object.
 #[derive(Serialize)]
-pub struct OpenAiError<'a> {
+pub(super) struct OpenAiError<'a> {
     /// What went wrong, for people.
-    pub message: &'a str,
+    pub(super) message: &'a str,
     /// Its class.
-    pub r#type: &'static str,
+    pub(super) r#type: &'static str,
     /// The field at fault.
-    pub param: Option<&'a str>,
+    pub(super) param: Option<&'a str>,
     /// What went wrong, for programs; never null (one SDK refuses that).
-    pub code: &'static str,
+    pub(super) code: &'static str,
 }
 
 impl<'a> OpenAiError<'a> {
     /// The object of an error.
     #[must_use]
-    pub fn of(error: &'a Error) -> Self {
+    pub(super) fn of(error: &'a Error) -> Self {
         let facts = error.facts();
         Self { message: error.message(), r#type: facts.r#type, param: error.field(), code: facts.code }
     }

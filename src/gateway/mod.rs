@@ -34,6 +34,7 @@ pub use transcode::Transcoder;
 
 use receive::Entrance;
 use relay::Answered;
+use translate::Arrived;
 use workspace::Workspace;
 
 /// What serves clients.
@@ -108,14 +109,16 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         };
         exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
         // 5. Translate the request.
-        translate::request(&entrance, &bytes, &body, decision.route, Arc::clone(backend), headers, &caller)?
+        let (entrance, id) = (&entrance, &exchange.request_id);
+        let arrived = Arrived { entrance, bytes: &bytes, body: &body, headers, caller: &caller, id };
+        translate::request(&arrived, decision.route, Arc::clone(backend))?
     };
     exchange.translated(&outbound);
     // 6. Call.
     let reply = outbound.backend.call(outbound.call).await?;
     exchange.first_byte();
     // 7. Relay.
-    relay::answer(reply, outbound.plan, &snapshot.limits).await
+    relay::answer(reply, outbound.plan, &snapshot.limits, &snapshot.timeouts).await
 }
 
 /// The way of what is the workspace's to answer, if there is one that may be asked this.

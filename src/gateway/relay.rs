@@ -14,16 +14,19 @@ use super::exchange::Exchange;
 use super::transcode::Transcoder;
 use super::translate::Plan;
 use super::workspace::Passed;
-use crate::config::ClientLimits;
-use crate::dialect::{Surface, Writer};
+use crate::config::{ClientLimits, ClientTimeouts};
+use crate::dialect::{Ask, Dialect, Surface, Writer};
 use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment};
 use crate::route::mint_seed;
 use crate::upstream::{self, Form, Reply};
 
+mod feed;
+mod keep_alive;
 mod source;
 
-use source::Source;
+use feed::Feed;
+use keep_alive::KeepAlive;
 
 /// An answer that is ready to be sent.
 pub(super) enum Answered {
@@ -38,12 +41,18 @@ pub(super) enum Answered {
 }
 
 /// Takes the backend's answer to the point where the client's can begin.
-pub(super) async fn answer(reply: Reply, plan: Plan, limits: &ClientLimits) -> Result<Answered, Error> {
+pub(super) async fn answer(
+    reply: Reply,
+    plan: Plan,
+    limits: &ClientLimits,
+    timeouts: &ClientTimeouts,
+) -> Result<Answered, Error> {
     match (reply.form, plan.stream) {
-        (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, &plan, limits)))),
+        (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, plan, limits, timeouts.keep_alive)))),
         (Form::Stream, false) => {
-            let answer = collect(reply, &plan, limits).await?;
-            Ok(Answered::Plain(write(&plan, &answer)))
+            let (client, ask) = (plan.client, plan.ask.clone());
+            let answer = collect(reply, plan, limits).await?;
+            Ok(Answered::Plain(write(client, &ask, &answer)))
         }
         (Form::Plain, stream) => {
             let timeouts = &plan.backend.timeouts;
@@ -71,25 +80,26 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Err
     plan.backend.dialect.read_answer(body, &mut |fragment: Fragment<'_>| assembler.push(fragment, &mut emit));
     let answer = finished(assembler.into_answer())?;
     // Nothing has been sent yet, so a failure is an HTTP error even for a client that asked for a stream.
-    Ok(if plan.stream { Answered::Frames(out.freeze()) } else { Answered::Plain(write(plan, &answer)) })
+    Ok(if plan.stream {
+        Answered::Frames(out.freeze())
+    } else {
+        Answered::Plain(write(plan.client, &plan.ask, &answer))
+    })
 }
 
 /// A stream for a client that wants the whole at once.
-async fn collect(reply: Reply, plan: &Plan, limits: &ClientLimits) -> Result<Answer, Error> {
-    let timeouts = &plan.backend.timeouts;
-    let mut source = Source::new(reply.body, timeouts.first_byte, timeouts.idle);
-    let mut transcoder = Transcoder::new(plan.backend.dialect.reader(), assembler(plan, limits), None, limits.answer);
+async fn collect(reply: Reply, plan: Plan, limits: &ClientLimits) -> Result<Answer, Error> {
+    let total = plan.backend.timeouts.total;
+    let assembler = assembler(&plan, limits);
+    let mut feed = Feed::new(reply.body, plan.backend, plan.follow, limits.answer);
+    let mut transcoder = Transcoder::new(plan.reader, assembler, None, limits.answer);
     let reading = async {
         while !transcoder.ended() {
-            match std::future::poll_fn(|cx| source.poll_next(cx)).await {
-                Some(Ok(bytes)) => transcoder.push(&bytes),
-                Some(Err(error)) => transcoder.fail(error),
-                None => transcoder.end(),
-            }
+            std::future::poll_fn(|cx| feed.poll(cx, &mut transcoder)).await;
         }
     };
-    if tokio::time::timeout(timeouts.total, reading).await.is_err() {
-        let message = format!("the agent's answer was not complete within {} s", timeouts.total.as_secs_f32());
+    if tokio::time::timeout(total, reading).await.is_err() {
+        let message = format!("the agent's answer was not complete within {} s", total.as_secs_f32());
         return Err(Error::new(Kind::TotalTimeout, message));
     }
     finished(transcoder.into_answer())
@@ -103,9 +113,9 @@ fn finished(mut answer: Answer) -> Result<Answer, Error> {
     }
 }
 
-fn write(plan: &Plan, answer: &Answer) -> Bytes {
+fn write(client: &dyn Dialect, ask: &Ask, answer: &Answer) -> Bytes {
     let mut out = Vec::with_capacity(1024);
-    plan.client.write_answer(answer, &plan.ask, &mut out);
+    client.write_answer(answer, ask, &mut out);
     out.into()
 }
 
@@ -116,13 +126,16 @@ fn assembler(plan: &Plan, limits: &ClientLimits) -> Assembler {
 
 /// A stream on its way.
 pub struct Relay {
-    source: Source,
+    feed: Feed,
     transcoder: Transcoder,
     /// Set when the backend's bytes pass as they are: the transcoder only watches them, and this writes the frame of a
     /// failure that the backend could not tell of itself.
     verbatim: Option<Box<dyn Writer>>,
-    /// Clients on `invocations` cannot be told of an error by a frame alone: the connection is broken off as well.
+    /// Clients on `invocations` do not look for errors in frames, so when the backend broke off, their connection is
+    /// broken off as well. An error that the agent told of itself ends their stream as it does without us.
     abort: bool,
+    /// None where bytes pass as they are: they may stop in the middle of a frame.
+    keep_alive: Option<KeepAlive>,
     state: State,
 }
 
@@ -152,17 +165,17 @@ impl std::fmt::Display for Aborted {
 impl std::error::Error for Aborted {}
 
 impl Relay {
-    fn new(reply: Reply, plan: &Plan, limits: &ClientLimits) -> Self {
-        let timeouts = &plan.backend.timeouts;
+    fn new(reply: Reply, plan: Plan, limits: &ClientLimits, keep_alive: Duration) -> Self {
         let writer = plan.client.writer(&plan.ask);
         let (writer, verbatim) = if plan.verbatim { (None, Some(writer)) } else { (Some(writer), None) };
-        let reader = plan.backend.dialect.reader();
-        let mut transcoder = Transcoder::new(reader, assembler(plan, limits), writer, limits.answer);
+        let assembler = assembler(&plan, limits);
+        let mut transcoder = Transcoder::new(plan.reader, assembler, writer, limits.answer);
         transcoder.start();
         Self {
-            source: Source::new(reply.body, timeouts.first_byte, timeouts.idle),
+            feed: Feed::new(reply.body, plan.backend, plan.follow, limits.answer),
             transcoder,
             abort: verbatim.is_some() || plan.ask.surface == Surface::Invocations,
+            keep_alive: verbatim.is_none().then(|| KeepAlive::new(plan.ask.surface, keep_alive)),
             verbatim,
             state: State::Flowing,
         }
@@ -184,11 +197,15 @@ impl Relay {
                 }
                 State::Flowing => {
                     let ready = self.transcoder.out().len();
-                    match self.source.poll_next(cx) {
-                        Poll::Pending if ready == 0 => return Poll::Pending,
+                    let news = if self.verbatim.is_some() { self.pass(cx) } else { self.translate(cx) };
+                    match news {
+                        Poll::Pending if ready == 0 => {
+                            let Some(silence) = &mut self.keep_alive else { return Poll::Pending };
+                            let sign = std::task::ready!(silence.poll(cx));
+                            return Poll::Ready(Some(Ok(Bytes::from_static(sign))));
+                        }
                         Poll::Pending => return Poll::Ready(Some(Ok(self.take()))),
-                        Poll::Ready(news) if self.verbatim.is_some() => self.pass(news),
-                        Poll::Ready(news) => self.translate(news, cx),
+                        Poll::Ready(()) => {}
                     }
                     if self.transcoder.out().len() >= ENOUGH {
                         return Poll::Ready(Some(Ok(self.take())));
@@ -198,41 +215,37 @@ impl Relay {
         }
     }
 
-    fn translate(&mut self, news: Option<Result<Bytes, Error>>, cx: &mut Context<'_>) {
-        match news {
-            Some(Ok(bytes)) => self.transcoder.push(&bytes),
-            Some(Err(error)) => self.transcoder.fail(error),
-            None => self.transcoder.end(),
-        }
+    fn translate(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        std::task::ready!(self.feed.poll(cx, &mut self.transcoder));
         if self.transcoder.ended() {
             // The end of the backend's body is usually there already; seeing it lets the connection be used again.
-            let _ = self.source.poll_next(cx);
-            self.over(self.transcoder.answer().failure.is_some());
+            let _ = self.feed.poll_source(cx);
+            self.over(self.transcoder.answer().failure.as_ref().is_some_and(broke_off));
         }
+        Poll::Ready(())
     }
 
     /// Hands on what the backend sends, to its last byte. What the backend says of failures itself is left to it; a
     /// missing end is not.
-    fn pass(&mut self, news: Option<Result<Bytes, Error>>) {
-        match news {
+    fn pass(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match std::task::ready!(self.feed.poll_source(cx)) {
             Some(Ok(bytes)) => {
                 self.transcoder.push(&bytes);
-                return self.transcoder.out().extend_from_slice(&bytes);
+                self.transcoder.out().extend_from_slice(&bytes);
+                return Poll::Ready(());
             }
             Some(Err(error)) => self.transcoder.fail(error),
             None => self.transcoder.end(),
         }
         let answer = self.transcoder.answer();
-        let broken = answer
-            .failure
-            .as_ref()
-            .filter(|error| matches!(error.kind(), Kind::Cut | Kind::IdleTimeout | Kind::FirstByteTimeout));
+        let broken = answer.failure.as_ref().filter(|error| broke_off(error));
         let mut frame = BytesMut::new();
         if let (Some(error), Some(writer)) = (broken, &mut self.verbatim) {
             writer.event(&Event::Failed(error), answer, &mut frame);
         }
         self.transcoder.out().extend_from_slice(&frame);
         self.over(!frame.is_empty());
+        Poll::Ready(())
     }
 
     fn over(&mut self, failed: bool) {
@@ -243,8 +256,16 @@ impl Relay {
     }
 
     fn take(&mut self) -> Bytes {
+        if let Some(silence) = &mut self.keep_alive {
+            silence.spoke();
+        }
         self.transcoder.out().split().freeze()
     }
+}
+
+/// Whether the backend's stream ended where it should not have, without a word.
+fn broke_off(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Cut | Kind::BackendGarbage | Kind::IdleTimeout | Kind::FirstByteTimeout)
 }
 
 /// The body of an answer to a client.

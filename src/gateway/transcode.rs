@@ -10,6 +10,7 @@ use crate::sse::{Splitter, TooLong};
 /// Re-frames one answer.
 pub struct Transcoder {
     splitter: Splitter,
+    limit: usize,
     reader: Box<dyn Reader>,
     tail: Tail,
 }
@@ -41,7 +42,7 @@ impl Transcoder {
     /// From `reader`'s dialect to `writer`'s; frames of more than `limit` bytes fail the answer.
     #[must_use]
     pub fn new(reader: Box<dyn Reader>, assembler: Assembler, writer: Option<Box<dyn Writer>>, limit: usize) -> Self {
-        Self { splitter: Splitter::new(limit), reader, tail: Tail { assembler, writer, out: BytesMut::new() } }
+        Self { splitter: Splitter::new(limit), limit, reader, tail: Tail { assembler, writer, out: BytesMut::new() } }
     }
 
     /// The backend took the request.
@@ -76,6 +77,23 @@ impl Transcoder {
         }
         if !self.tail.assembler.ended() {
             self.reader.end(&mut self.tail);
+        }
+    }
+
+    /// Where an answer whose stream has stopped goes on, if its dialect can go on. What comes next is a new stream, or
+    /// the [`rest`](Self::rest) of the answer.
+    pub fn resume(&mut self) -> Option<String> {
+        let from = self.reader.resume().filter(|_| !self.ended())?;
+        // The frame inside which the stream stopped comes again in whole.
+        self.splitter = Splitter::new(self.limit);
+        Some(from)
+    }
+
+    /// The rest of the answer in one document.
+    pub fn rest(&mut self, body: &[u8]) {
+        self.reader.rest(body, &mut self.tail);
+        if !self.ended() {
+            self.fail(Error::new(Kind::BackendGarbage, "the rest of the agent's answer has no end"));
         }
     }
 

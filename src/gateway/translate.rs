@@ -3,20 +3,25 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::receive::Entrance;
 use crate::auth::Caller;
 use crate::config::AnswerShape;
 use crate::credential::Client;
-use crate::dialect::{self, Ask, ChatCompletions, Dialect, Responses, Shape, SplitChatMessages, Surface, Target};
+use crate::dialect::{
+    self, Ask, ChatAgent, ChatCompletions, Dialect, Reader, Responses, Shape, SplitChatMessages, Surface, Target, Trace,
+};
 use crate::error::{Error, Kind};
 use crate::ir::{Body, Calls, Dropped, Request};
 use crate::route::Route;
 use crate::upstream::{Backend, Call};
 
 /// Headers of the client that go along to the backend.
-const PASSED: &[&str] = &["traceparent", "tracestate", "x-request-id", "x-mlflow-return-trace-id"];
+const PASSED: &[&str] = &["traceparent", "tracestate", "x-request-id"];
+
+/// How clients of an AgentServer ask for the id of the trace.
+const RETURN_TRACE: HeaderName = HeaderName::from_static("x-mlflow-return-trace-id");
 
 /// A request that is ready to be sent.
 pub(super) struct Outbound {
@@ -34,6 +39,10 @@ pub(super) struct Outbound {
 pub(super) struct Plan {
     /// Who it comes from.
     pub(super) backend: Arc<Backend>,
+    /// Reads its stream.
+    pub(super) reader: Box<dyn Reader>,
+    /// Asks it for the rest of a stream that has stopped, where its dialect has a way.
+    pub(super) follow: Option<Call>,
     /// The dialect that the answer is written in.
     pub(super) client: &'static dyn Dialect,
     /// What the client asked for.
@@ -46,20 +55,38 @@ pub(super) struct Plan {
     pub(super) verbatim: bool,
 }
 
+/// A request as it has come so far.
+pub(super) struct Arrived<'a> {
+    /// The door it came through.
+    pub(super) entrance: &'a Entrance,
+    /// Its body.
+    pub(super) bytes: &'a Bytes,
+    /// Its body's top-level fields.
+    pub(super) body: &'a Body<'a>,
+    /// Its headers.
+    pub(super) headers: &'a HeaderMap,
+    /// Who sent it.
+    pub(super) caller: &'a Arc<Caller>,
+    /// Its id.
+    pub(super) id: &'a HeaderValue,
+}
+
 /// Translates a request for the backend it was routed to.
-pub(super) fn request(
-    entrance: &Entrance,
-    bytes: &Bytes,
-    body: &Body<'_>,
-    route: &Route,
-    backend: Arc<Backend>,
-    headers: &HeaderMap,
-    caller: &Arc<Caller>,
-) -> Result<Outbound, Error> {
+pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend>) -> Result<Outbound, Error> {
+    let Arrived { entrance, bytes, body, headers, caller, id } = *arrived;
     let voices = Voices::of(entrance, body, route)?;
     let alike = voices.reads.name() == backend.dialect.name();
     let verbatim = backend.verbatim && alike && voices.shape == Shape::OpenAi;
-    let request = voices.reads.read_request(body)?;
+    let mut request = voices.reads.read_request(body)?;
+    let trace = asks_for_trace(&mut request, headers);
+    let conversation = route.conversation(body, headers);
+    let target = Target {
+        model: backend.model.as_deref(),
+        stream: request.stream || backend.dialect.always_streams(),
+        alike,
+        conversation: conversation.as_deref(),
+        number: number(id),
+    };
     let mut dropped = Dropped::default();
     let sent = if verbatim {
         with_model(bytes, body, backend.model.as_deref())
@@ -68,19 +95,29 @@ pub(super) fn request(
         for (name, _) in request.rest.iter().filter(|_| !alike) {
             dropped.note(name);
         }
-        let target = Target { model: backend.model.as_deref(), stream: request.stream, alike };
         backend.dialect.write_request(&request, &target, &mut dropped)?.into()
     };
     let call = Call {
         body: sent,
-        stream: request.stream,
-        headers: passed(headers),
+        rest: None,
+        stream: target.stream,
+        headers: passed(headers, trace.is_some()),
         client: Client::new(Arc::clone(caller), headers.get(AUTHORIZATION)),
     };
-    let ask = voices.ask(entrance, body, route, &request);
+    let reader = backend.dialect.reader_for(&request, &target);
+    let follow = reader.resume().map(|_| Call { body: Bytes::new(), ..call.clone() });
+    let ask = Ask { trace, ..voices.ask(entrance, body, route, &request) };
     let calls = Calls { hold: !ask.show_agents_calls, declared: request.declared().map(str::to_owned).collect() };
-    let plan =
-        Plan { backend: Arc::clone(&backend), client: voices.writes, ask, stream: request.stream, calls, verbatim };
+    let plan = Plan {
+        backend: Arc::clone(&backend),
+        reader,
+        follow,
+        client: voices.writes,
+        ask,
+        stream: request.stream,
+        calls,
+        verbatim,
+    };
     Ok(Outbound { backend, call, plan, dropped })
 }
 
@@ -125,6 +162,13 @@ impl Voices {
         }
     }
 
+    /// Clients whose own shape tells the agent's calls apart from theirs see them: ChatAgent's by the tool messages beside
+    /// them, a ResponsesAgent's client by their outputs. To all others a call is a call to run.
+    fn shows_agents_calls(&self) -> bool {
+        let writes = self.writes.name();
+        writes == ChatAgent.name() || (writes == Responses.name() && self.surface == Surface::Invocations)
+    }
+
     fn ask(&self, entrance: &Entrance, body: &Body<'_>, route: &Route, request: &Request<'_>) -> Ask {
         let model = match (&request.model, entrance) {
             (Some(model), _) => model.to_string(),
@@ -138,15 +182,44 @@ impl Voices {
             include_usage: request.include_usage,
             shape: self.shape,
             wrapped: self.writes.name() == SplitChatMessages.name() && body.get("query").is_none(),
-            show_agents_calls: self.surface == Surface::Invocations || route.show_server_tools,
+            show_agents_calls: route.show_server_tools || self.shows_agents_calls(),
+            trace: None,
             echo: if responses { Responses::echo(request) } else { String::new() },
         }
     }
 }
 
-fn passed(headers: &HeaderMap) -> HeaderMap {
+/// The number in a request id that is a UUID, so that a request sent again is known as the same; random for any other.
+fn number(request_id: &HeaderValue) -> u128 {
+    let digits = request_id.as_bytes().iter().filter(|byte| **byte != b'-').map(|byte| char::from(*byte).to_digit(16));
+    let given = digits.clone().try_fold(0_u128, |number, digit| Some((number << 4) | u128::from(digit?)));
+    given.filter(|_| digits.count() == 32).unwrap_or_else(|| {
+        // Some backends keep a conversation under it, so nobody may guess it.
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_or_else(|_| fastrand::u128(..), |()| u128::from_ne_bytes(bytes))
+    })
+}
+
+/// How the client asked for the trace's id; whichever way it was, the backend is asked in both.
+fn asks_for_trace(request: &mut Request<'_>, headers: &HeaderMap) -> Option<Trace> {
+    let by_header = headers.get(RETURN_TRACE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+    let by_body = request.return_trace;
+    request.return_trace |= by_header;
+    match (by_header, by_body) {
+        (true, _) => Some(Trace::Header),
+        (false, true) => Some(Trace::Body),
+        (false, false) => None,
+    }
+}
+
+fn passed(headers: &HeaderMap, trace: bool) -> HeaderMap {
     let known = PASSED.iter().map(|name| HeaderName::from_static(name));
-    known.filter_map(|name| headers.get(&name).cloned().map(|value| (name, value))).collect()
+    let mut passed: HeaderMap =
+        known.filter_map(|name| headers.get(&name).cloned().map(|value| (name, value))).collect();
+    if trace {
+        passed.insert(RETURN_TRACE, HeaderValue::from_static("true"));
+    }
+    passed
 }
 
 /// The body as it came, but for the value of `model` where the backend knows the agent by another name.
@@ -162,6 +235,16 @@ fn with_model(bytes: &Bytes, body: &Body<'_>, model: Option<&str>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_uuid_is_a_number_and_anything_else_gets_one() {
+        let of = |id: &'static str| number(&HeaderValue::from_static(id));
+        assert_eq!(of("00000000-0000-0000-0000-00000000ABCD"), 0xabcd);
+        for id in ["req_1", "", "1234", "00000000-0000-0000-0000-0000000000001", "+0000000-0000-0000-0000-00000000000"]
+        {
+            assert_ne!(of(id), of(id), "{id}");
+        }
+    }
 
     #[test]
     fn only_the_models_value_changes() {

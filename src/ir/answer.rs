@@ -1,7 +1,9 @@
 //! An answer in neutral form: what all events of a stream add up to.
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::json;
 use crate::error::Error;
 
 /// An agent's answer.
@@ -157,6 +159,29 @@ impl Usage {
 }
 
 impl Answer {
+    /// Notes the trace's id, in both shapes in which clients look for it: Model Serving tells it in `databricks_output`.
+    pub(super) fn traced(&mut self, id: String) {
+        #[derive(Serialize)]
+        struct Output<'a> {
+            trace: Trace<'a>,
+        }
+
+        #[derive(Serialize)]
+        struct Trace<'a> {
+            info: Info<'a>,
+        }
+
+        #[derive(Serialize)]
+        struct Info<'a> {
+            trace_id: &'a str,
+        }
+
+        if self.databricks.is_none() {
+            self.databricks = Some(json(&Output { trace: Trace { info: Info { trace_id: &id } } }));
+        }
+        self.trace_id = Some(id);
+    }
+
     /// Text of all messages, one after another.
     #[must_use]
     pub fn text(&self) -> String {

@@ -4,10 +4,14 @@
 //! only, whole items only, or both; ids missing, shared or changing; interleaved tool calls; calls without arguments;
 //! tools that the agent ran itself; a missing end.
 
-use super::{AgentCall, Answer, Event, Finish, Fragment, Output, Piece};
+use serde_json::value::RawValue;
+
+use super::{Answer, Event, Finish, Fragment, Output, Piece};
 use crate::error::{Error, Kind};
 
 mod calls;
+mod defer;
+mod messages;
 
 pub use calls::Calls;
 use calls::Pending;
@@ -32,8 +36,8 @@ pub struct Assembler {
     calls: Calls,
     /// Messages that were closed because something else began, before the backend said that they were done.
     superseded: Vec<(String, usize)>,
-    /// Text that came while a call was open; it follows when the call is closed.
-    deferred: String,
+    /// What came while a call was open; it follows when the call is closed.
+    deferred: Vec<Fragment<'static>>,
     finish: Option<Finish>,
     room: usize,
     ended: bool,
@@ -64,7 +68,7 @@ impl Assembler {
             pending: Vec::new(),
             calls,
             superseded: Vec::new(),
-            deferred: String::new(),
+            deferred: Vec::new(),
             finish: None,
             room: limit,
             ended: false,
@@ -102,19 +106,21 @@ impl Assembler {
         if let Err(error) = self.take_room(&fragment) {
             return self.fail(error, emit);
         }
+        if let Some(fragment) = self.defer(fragment, emit) {
+            self.take(fragment, emit);
+        }
+    }
+
+    fn take(&mut self, fragment: Fragment<'_>, emit: &mut dyn Emit) {
         match fragment {
             Fragment::Begin { id } => self.answer.upstream_id = id.map(super::Str::into_string),
             Fragment::Text { item, delta } => self.text(item.as_deref(), &delta, emit),
             Fragment::Refusal { item, delta } => self.refusal(item.as_deref(), &delta, emit),
             Fragment::Reasoning { item, delta } => self.reasoning(item.as_deref(), &delta, emit),
-            Fragment::Annotation { annotation } => self.annotation(annotation.into_owned(), emit),
+            Fragment::Annotation { annotation } => self.annotation(&annotation, emit),
             Fragment::Message { item, text, refusal, annotations } => {
-                if self.message(item.as_deref(), &text, refusal.as_deref().unwrap_or_default(), emit) {
-                    for annotation in annotations {
-                        self.annotation(annotation.into_owned(), emit);
-                    }
-                    self.close(true, emit);
-                }
+                let refusal = refusal.as_deref().unwrap_or_default();
+                self.message(item.as_deref(), &text, refusal, annotations, emit);
             }
             Fragment::Thought { item, text, encrypted } => {
                 self.thought(item.as_deref(), &text, encrypted.map(super::Str::into_string), emit);
@@ -134,12 +140,10 @@ impl Assembler {
             Fragment::CallOutput { call_id, name, output } => {
                 self.call_output(&call_id, name.as_deref(), output.into_string(), emit);
             }
-            Fragment::Opaque { kind, raw } => {
-                self.single(Piece::Opaque { kind: kind.into_string(), raw: raw.into_owned() }, emit);
-            }
+            Fragment::Opaque { kind, raw } => self.opaque(kind.into_string(), raw.into_owned(), emit),
             Fragment::CustomOutputs(outputs) => self.answer.custom_outputs = Some(outputs.into_owned()),
             Fragment::Databricks(output) => self.answer.databricks = Some(output.into_owned()),
-            Fragment::Trace(id) => self.answer.trace_id = Some(id.into_string()),
+            Fragment::Trace(id) => self.answer.traced(id.into_string()),
             Fragment::Usage(usage) => self.answer.usage = Some(usage),
             Fragment::Finish(finish) => self.finish = Some(finish),
             Fragment::Done => self.done(emit),
@@ -183,34 +187,6 @@ impl Assembler {
         Ok(())
     }
 
-    fn text(&mut self, item: Option<&str>, delta: &str, emit: &mut dyn Emit) {
-        if delta.is_empty() {
-            return;
-        }
-        self.release(emit);
-        if matches!(self.open, Some(Open::Call { .. })) {
-            self.deferred.push_str(delta);
-            return;
-        }
-        let index = self.open_message(item, emit);
-        if let Some(Output { piece: Piece::Message { text, .. }, .. }) = self.answer.items.get_mut(index) {
-            text.push_str(delta);
-            emit.event(&Event::Text { index, delta }, &self.answer);
-        }
-    }
-
-    fn refusal(&mut self, item: Option<&str>, delta: &str, emit: &mut dyn Emit) {
-        if delta.is_empty() {
-            return;
-        }
-        self.release(emit);
-        let index = self.open_message(item, emit);
-        if let Some(Output { piece: Piece::Message { refusal, .. }, .. }) = self.answer.items.get_mut(index) {
-            refusal.push_str(delta);
-            emit.event(&Event::Refusal { index, delta }, &self.answer);
-        }
-    }
-
     fn reasoning(&mut self, item: Option<&str>, delta: &str, emit: &mut dyn Emit) {
         if delta.is_empty() {
             return;
@@ -220,62 +196,6 @@ impl Assembler {
             text.push_str(delta);
             emit.event(&Event::Reasoning { index, delta }, &self.answer);
         }
-    }
-
-    fn annotation(&mut self, annotation: Box<serde_json::value::RawValue>, emit: &mut dyn Emit) {
-        let Some(Open::Message { index, .. }) = self.open else { return };
-        let Some(Output { piece: Piece::Message { annotations, .. }, .. }) = self.answer.items.get_mut(index) else {
-            return;
-        };
-        if annotations.iter().any(|known| known.get() == annotation.get()) {
-            return;
-        }
-        annotations.push(annotation.clone());
-        emit.event(&Event::Annotation { index, annotation: &annotation }, &self.answer);
-    }
-
-    /// A message in whole: emits what the deltas had not said yet, and leaves it open for its annotations. False if it
-    /// had been said before, so that there is nothing to add.
-    fn message(&mut self, item: Option<&str>, whole: &str, refused: &str, emit: &mut dyn Emit) -> bool {
-        self.release(emit);
-        let said = match &self.open {
-            Some(Open::Message { index, item: open }) => {
-                let text = self.answer.items.get(*index).and_then(|item| item.piece.text()).unwrap_or_default();
-                let same = item.is_some() && item == open.as_deref();
-                // Streamed text wins over a whole that says otherwise: the client has read it already.
-                (same || whole.starts_with(text)).then(|| text.len().min(whole.len()))
-            }
-            _ => None,
-        };
-        if said.is_none() && self.was_said(item, whole) {
-            return false;
-        }
-        let Some(said) = said else {
-            self.close(true, emit);
-            self.open_message(item, emit);
-            self.text(item, whole, emit);
-            self.refusal(item, refused, emit);
-            return true;
-        };
-        let Some(Open::Message { index, item: open }) = &self.open else { return false };
-        let (index, open) = (*index, open.clone());
-        let Some(Piece::Message { text, refusal, .. }) = self.answer.items.get(index).map(|item| &item.piece) else {
-            return false;
-        };
-        let more_text = whole.get(said..).filter(|_| whole.starts_with(text.as_str())).unwrap_or_default().to_owned();
-        let more_refusal = refused.strip_prefix(refusal.as_str()).unwrap_or_default().to_owned();
-        self.text(open.as_deref(), &more_text, emit);
-        self.refusal(open.as_deref(), &more_refusal, emit);
-        true
-    }
-
-    /// Whether a whole message is one that was streamed already and closed because something else began.
-    fn was_said(&mut self, item: Option<&str>, whole: &str) -> bool {
-        let Some(item) = item else { return false };
-        let Some(place) = self.superseded.iter().position(|(name, _)| name == item) else { return false };
-        let (_, index) = self.superseded.swap_remove(place);
-        let text = self.answer.items.get(index).and_then(|item| item.piece.text());
-        text.is_some_and(|text| whole.starts_with(text))
     }
 
     fn thought(&mut self, item: Option<&str>, whole: &str, sealed: Option<String>, emit: &mut dyn Emit) {
@@ -295,30 +215,24 @@ impl Assembler {
         self.close(true, emit);
     }
 
-    /// The open message, or a new one; a new name means a new message.
-    fn open_message(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
-        if let Some(Open::Message { index, item: open }) = &self.open {
-            if item.is_none() || open.is_none() || open.as_deref() == item {
-                return *index;
-            }
-        }
-        self.supersede(emit);
-        let piece = Piece::Message { text: String::new(), refusal: String::new(), annotations: Vec::new() };
-        let index = self.begin(piece, emit);
-        self.open = Some(Open::Message { index, item: item.map(str::to_owned) });
-        index
-    }
-
     fn open_reasoning(&mut self, item: Option<&str>, emit: &mut dyn Emit) -> usize {
-        if let Some(Open::Reasoning { index, item: open }) = &self.open {
-            if item.is_none() || open.is_none() || open.as_deref() == item {
-                return *index;
-            }
+        if let Some(Open::Reasoning { index, item: open }) = &self.open
+            && (item.is_none() || open.is_none() || open.as_deref() == item)
+        {
+            return *index;
         }
         self.supersede(emit);
         let index = self.begin(Piece::Reasoning { text: String::new(), encrypted: None }, emit);
         self.open = Some(Open::Reasoning { index, item: item.map(str::to_owned) });
         index
+    }
+
+    /// An item that nobody knows; said twice it is still one.
+    fn opaque(&mut self, kind: String, raw: Box<RawValue>, emit: &mut dyn Emit) {
+        let same = |item: &Output| matches!(&item.piece, Piece::Opaque { raw: known, .. } if known.get() == raw.get());
+        if !self.answer.items.iter().any(same) {
+            self.single(Piece::Opaque { kind, raw }, emit);
+        }
     }
 
     /// An item that comes in one piece.
@@ -354,9 +268,8 @@ impl Assembler {
             item.complete = complete;
         }
         emit.event(&Event::ItemDone { index }, &self.answer);
-        if matches!(open, Open::Call { .. }) && !self.deferred.is_empty() {
-            let text = std::mem::take(&mut self.deferred);
-            self.text(None, &text, emit);
+        if matches!(open, Open::Call { .. }) {
+            self.resume(emit);
         }
     }
 
@@ -364,35 +277,14 @@ impl Assembler {
         let finish = self.finish.unwrap_or(Finish::Stop);
         let cut = matches!(finish, Finish::Length | Finish::ContentFilter);
         self.flush_calls(cut, emit);
+        if cut && matches!(self.open, Some(Open::Call { .. })) {
+            // The call was cut off, and what is cut off is the last.
+            self.deferred.clear();
+        }
         self.close(!cut, emit);
         self.answer.finish = Some(finish);
         self.ended = true;
         emit.event(&Event::Finished, &self.answer);
-    }
-}
-
-impl Assembler {
-    fn call_output(&mut self, call_id: &str, name: Option<&str>, output: String, emit: &mut dyn Emit) {
-        let held = self.pending.iter().position(|call| !call.closed && call.index.is_none() && call.call_id == call_id);
-        let mut tool = name.map(str::to_owned);
-        if let Some(place) = held {
-            let call = self.pending.remove(place);
-            tool = tool.or_else(|| Some(call.name.clone()));
-            self.agents_call(call, emit);
-        } else {
-            for item in &mut self.answer.items {
-                if let Piece::Call { call_id: id, name, by, .. } = &mut item.piece {
-                    if id == call_id && !self.calls.hold {
-                        *by = AgentCall::Agent;
-                    }
-                    if id == call_id {
-                        tool = tool.or_else(|| Some(name.clone()));
-                    }
-                }
-            }
-        }
-        let name = tool.unwrap_or_else(|| "tool".to_owned());
-        self.single(Piece::CallOutput { call_id: call_id.to_owned(), name, output }, emit);
     }
 }
 

@@ -38,7 +38,15 @@ impl<'a> Body<'a> {
             serde_json::error::Category::Data => malformed(format!("the body must be a JSON object: {error}")),
             _ => malformed(format!("the body is not valid JSON: {error}")),
         })?;
-        let body = Self { fields: fields.0 };
+        Self::of(fields.0)
+    }
+
+    /// A body of these fields, for requests that come wrapped (in a dataframe's row).
+    ///
+    /// # Errors
+    /// `MalformedBody` and `InvalidField` as [`Body::parse`].
+    pub fn of(fields: Vec<(Str<'a>, &'a RawValue)>) -> Result<Self, Error> {
+        let body = Self { fields };
         body.refuse_doubles()?;
         Ok(body)
     }
@@ -195,6 +203,14 @@ mod tests {
         assert_eq!(refusal(r#"{"model":"a","model":"b"}"#), (Kind::MalformedBody, Some("model".into())));
         assert_eq!(refusal(r#"{"mod\u0065l":"a","model":"b"}"#), (Kind::MalformedBody, Some("model".into())));
         assert_eq!(refusal(r#"{"Model":"a"}"#), (Kind::InvalidField, Some("Model".into())));
+    }
+
+    #[test]
+    fn a_body_of_given_fields_is_held_to_the_same_rules() {
+        let value: &RawValue = serde_json::from_str("1").unwrap();
+        assert!(Body::of(vec![("a".into(), value), ("b".into(), value)]).is_ok());
+        let error = Body::of(vec![("a".into(), value), ("a".into(), value)]).unwrap_err();
+        assert_eq!((error.kind(), error.field()), (Kind::MalformedBody, Some("a")));
     }
 
     #[test]

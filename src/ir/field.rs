@@ -158,6 +158,53 @@ impl Param<'_> {
 }
 
 impl Field {
+    /// Every field; each dialect's table says what it does with it.
+    pub const ALL: &'static [Self] = &[
+        Self::AudioInput,
+        Self::AudioOutput,
+        Self::Background,
+        Self::Context,
+        Self::Conversation,
+        Self::CustomInputs,
+        Self::FileInput,
+        Self::FrequencyPenalty,
+        Self::ImageInput,
+        Self::Include,
+        Self::LogitBias,
+        Self::Logprobs,
+        Self::MaxTokens,
+        Self::MaxToolCalls,
+        Self::Metadata,
+        Self::Modalities,
+        Self::N,
+        Self::ParallelToolCalls,
+        Self::Prediction,
+        Self::PresencePenalty,
+        Self::PreviousResponse,
+        Self::Prompt,
+        Self::PromptCacheKey,
+        Self::ReasoningEffort,
+        Self::ReasoningHistory,
+        Self::ReasoningSummary,
+        Self::ResponseFormat,
+        Self::SafetyIdentifier,
+        Self::Seed,
+        Self::ServiceTier,
+        Self::Stop,
+        Self::Store,
+        Self::Temperature,
+        Self::ToolHistory,
+        Self::ToolChoice,
+        Self::Tools,
+        Self::TopK,
+        Self::TopLogprobs,
+        Self::TopP,
+        Self::Truncation,
+        Self::User,
+        Self::Verbosity,
+        Self::WebSearch,
+    ];
+
     /// The JSON type of the field's value, where one is fixed.
     #[must_use]
     pub fn value(self) -> Value {

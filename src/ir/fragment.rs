@@ -120,6 +120,52 @@ pub enum Fragment<'a> {
     Failed(Error),
 }
 
+impl Fragment<'_> {
+    /// The same fragment, owning its bytes.
+    #[must_use]
+    pub fn into_owned(self) -> Fragment<'static> {
+        let own = |text: Option<Str<'_>>| text.map(Str::into_owned);
+        let raw = |json: Json<'_>| Json::Owned(json.into_owned());
+        match self {
+            Self::Begin { id } => Fragment::Begin { id: own(id) },
+            Self::Text { item, delta } => Fragment::Text { item: own(item), delta: delta.into_owned() },
+            Self::Refusal { item, delta } => Fragment::Refusal { item: own(item), delta: delta.into_owned() },
+            Self::Reasoning { item, delta } => Fragment::Reasoning { item: own(item), delta: delta.into_owned() },
+            Self::Annotation { annotation } => Fragment::Annotation { annotation: raw(annotation) },
+            Self::Message { item, text, refusal, annotations } => Fragment::Message {
+                item: own(item),
+                text: text.into_owned(),
+                refusal: own(refusal),
+                annotations: annotations.into_iter().map(raw).collect(),
+            },
+            Self::Thought { item, text, encrypted } => {
+                Fragment::Thought { item: own(item), text: text.into_owned(), encrypted: own(encrypted) }
+            }
+            Self::CallStart { slot, call_id, name } => {
+                Fragment::CallStart { slot, call_id: own(call_id), name: own(name) }
+            }
+            Self::CallArguments { slot, delta } => Fragment::CallArguments { slot, delta: delta.into_owned() },
+            Self::Call { slot, call_id, name, arguments } => Fragment::Call {
+                slot,
+                call_id: call_id.into_owned(),
+                name: name.into_owned(),
+                arguments: arguments.into_owned(),
+            },
+            Self::CallOutput { call_id, name, output } => {
+                Fragment::CallOutput { call_id: call_id.into_owned(), name: own(name), output: output.into_owned() }
+            }
+            Self::Opaque { kind, raw: item } => Fragment::Opaque { kind: kind.into_owned(), raw: raw(item) },
+            Self::CustomOutputs(outputs) => Fragment::CustomOutputs(raw(outputs)),
+            Self::Databricks(output) => Fragment::Databricks(raw(output)),
+            Self::Trace(id) => Fragment::Trace(id.into_owned()),
+            Self::Usage(usage) => Fragment::Usage(usage),
+            Self::Finish(finish) => Fragment::Finish(finish),
+            Self::Done => Fragment::Done,
+            Self::Failed(error) => Fragment::Failed(error),
+        }
+    }
+}
+
 /// Where fragments go.
 pub trait Sink {
     /// Takes in one fragment.

@@ -310,11 +310,11 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// `auto` is what holds without a word.
+    /// `auto` is what holds without a word, and `none` any dialect can say: by offering no tools.
     fn forces_tools(&self) -> bool {
         match &self.tool_choice {
             None => false,
-            Some(ToolChoice::Mode(mode)) => *mode != "auto",
+            Some(ToolChoice::Mode(mode)) => *mode != "auto" && *mode != "none",
             Some(_) => true,
         }
     }

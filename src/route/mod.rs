@@ -115,7 +115,7 @@ impl Table {
         allow::check(&route.allow, peek.caller)?;
         let made_by = peek.body.scalar_at("previous_response_id");
         let pinned = made_by.as_deref().and_then(|id| route.split.made(id));
-        let chosen = pinned.or_else(|| route.split.pick(route.sticky.key(peek.body, peek.headers).as_deref()));
+        let chosen = pinned.or_else(|| route.split.pick(route.conversation(peek.body, peek.headers).as_deref()));
         let Some(backend) = chosen else {
             return Err(Error::new(Kind::Internal, format!("route `{}` has no backend", route.name)));
         };
@@ -168,6 +168,12 @@ impl Route {
     fn matches(&self, peek: &Peek<'_>) -> bool {
         let model = self.model.as_ref().is_none_or(|pattern| peek.model.is_some_and(|model| pattern.matches(model)));
         model && self.path.as_ref().is_none_or(|pattern| pattern.matches(peek.path))
+    }
+
+    /// What keeps the conversation of a request on its backend, if the client named one.
+    #[must_use]
+    pub fn conversation(&self, body: &Body<'_>, headers: &HeaderMap) -> Option<String> {
+        self.sticky.key(body, headers)
     }
 
     /// Which legacy shape stands beside the OpenAI shape on this route.

@@ -14,7 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::config;
 use crate::credential::{self, Client as Behalf, Credential};
-use crate::dialect::{self, Dialect};
+use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
 use crate::net::{Connector, TimedOut};
 
@@ -65,10 +65,12 @@ pub enum Form {
 }
 
 /// A call that is about to be made.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// The request body; JSON.
     pub body: Bytes,
+    /// Asks for the rest of an answer that has begun instead: what to `GET` below the backend's URL.
+    pub rest: Option<String>,
     /// Whether a stream is asked for.
     pub stream: bool,
     /// Headers of the client that go along (trace context, request id).
@@ -131,28 +133,32 @@ impl Backend {
     }
 
     async fn send(&self, call: &Call, credential: Option<&HeaderValue>) -> Result<Response<Incoming>, Error> {
-        let head = tokio::time::timeout(self.timeouts.first_byte, self.client.request(self.request(call, credential)));
-        match head.await {
+        let request = self.request(call, credential)?;
+        match tokio::time::timeout(self.timeouts.first_byte, self.client.request(request)).await {
             Err(_) => Err(self.silent()),
             Ok(Err(error)) => Err(failed(error)),
             Ok(Ok(response)) => Ok(response),
         }
     }
 
-    fn request(&self, call: &Call, shown: Option<&HeaderValue>) -> Request<Full<Bytes>> {
+    fn request(&self, call: &Call, shown: Option<&HeaderValue>) -> Result<Request<Full<Bytes>>, Error> {
         let mut request = Request::new(Full::new(call.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.url.clone();
+        request.headers_mut().clone_from(&call.headers);
+        if let Some(path) = &call.rest {
+            *request.uri_mut() = below(&self.url, path)?;
+        } else {
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = self.url.clone();
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         let headers = request.headers_mut();
-        headers.clone_from(&call.headers);
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let accept = if call.stream { "text/event-stream, application/json" } else { "application/json" };
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
         credential::tell(self.identity, &call.client, headers);
         if let Some(value) = shown {
             headers.insert(AUTHORIZATION, value.clone());
         }
-        request
+        Ok(request)
     }
 
     fn silent(&self) -> Error {
@@ -167,7 +173,7 @@ impl Backend {
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let limits = Limits { bytes: MOST, idle: self.timeouts.idle, total: self.timeouts.total };
         let body = whole(response.into_body(), limits).await.unwrap_or_default();
-        let error = dialect::read_error(status, retry_after, &without(body, shown));
+        let error = self.dialect.read_error(status, retry_after, &without(body, shown));
         if error.kind() == Kind::BackendRefusedCredential && self.credential.is_clients(client) {
             // The caller's own token was refused: that is the caller's to mend, so it sees the status it would have seen.
             let kind = if status == StatusCode::FORBIDDEN { Kind::Forbidden } else { Kind::Unauthenticated };
@@ -175,6 +181,15 @@ impl Backend {
         }
         error
     }
+}
+
+/// The URL with `path` behind its own path, in place of its query.
+fn below(url: &Uri, path: &str) -> Result<Uri, Error> {
+    let mut parts = url.clone().into_parts();
+    let longer = format!("{}{path}", url.path().trim_end_matches('/'));
+    parts.path_and_query = longer.parse().ok();
+    Uri::from_parts(parts)
+        .map_err(|error| Error::new(Kind::Internal, "no URL for the rest of the answer").because(error))
 }
 
 /// A body without the token that was shown: a server that repeats it must not get it into our log or to the client.
@@ -226,4 +241,17 @@ fn not_an_answer(headers: &HeaderMap) -> Error {
     }
     Error::new(Kind::BackendGarbage, "the agent's endpoint answered with something that is neither JSON nor events")
         .because(format!("content-type {kind}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_of_an_answer_lies_below_the_url() {
+        for url in ["http://h:1/api/invocations", "http://h:1/api/invocations/", "http://h:1/api/invocations?x=y"] {
+            let url = below(&url.parse().unwrap(), "/7/events?after=3").unwrap();
+            assert_eq!(url, "http://h:1/api/invocations/7/events?after=3");
+        }
+    }
 }

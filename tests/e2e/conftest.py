@@ -71,7 +71,7 @@ def cutover(running, folder):
     """The URL of the gateway."""
     if not gateway.binary().exists():
         pytest.exit(f"no gateway at {gateway.binary()}: run `cargo build`, or set CUTOVER_BIN", returncode=1)
-    server, url = gateway.start(running, folder)
+    server, url = gateway.start("cutover", gateway.config(running), folder)
     try:
         server.wait()
     except RuntimeError as problem:

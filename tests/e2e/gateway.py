@@ -18,11 +18,9 @@ def binary() -> Path:
     return Path(os.environ.get("CUTOVER_BIN") or REPO / "target" / "debug" / "cutover").absolute()
 
 
-def config(running: dict[str, servers.Server], clients: int, admin: int) -> dict:
-    """The configuration file. JSON is YAML."""
+def config(running: dict[str, servers.Server]) -> dict:
+    """The backends and routes of the configuration file."""
     return {
-        "listen": {"clients": f"127.0.0.1:{clients}", "admin": f"127.0.0.1:{admin}"},
-        "auth": [{"pat": {"tokens": [{"name": "e2e", "sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}]}}],
         "backends": {
             backend.name: {
                 "url": running[backend.server].url + backend.path,
@@ -44,10 +42,15 @@ def config(running: dict[str, servers.Server], clients: int, admin: int) -> dict
     }
 
 
-def start(running: dict[str, servers.Server], folder: Path) -> tuple[servers.Server, str]:
-    """The gateway as a server to wait for (on its admin port), and the URL that clients call."""
+def start(name: str, parts: dict, folder: Path) -> tuple[servers.Server, str]:
+    """The gateway as a server to wait for (on its admin port), and the URL that clients call. JSON is YAML."""
     clients, admin = servers.free_port(), servers.free_port()
-    file = folder / "cutover.yaml"
-    file.write_text(json.dumps(config(running, clients, admin), indent=2))
+    whole = {
+        "listen": {"clients": f"127.0.0.1:{clients}", "admin": f"127.0.0.1:{admin}"},
+        "auth": [{"pat": {"tokens": [{"name": "e2e", "sha256": hashlib.sha256(TOKEN.encode()).hexdigest()}]}}],
+        **parts,
+    }
+    file = folder / f"{name}.yaml"
+    file.write_text(json.dumps(whole, indent=2))
     command = [str(binary()), "serve", "--config", str(file)]
-    return servers.start("cutover", command, admin, "/readyz", folder), f"http://127.0.0.1:{clients}"
+    return servers.start(name, command, admin, "/readyz", folder), f"http://127.0.0.1:{clients}"

@@ -52,6 +52,7 @@ BACKENDS = [
     Backend("serving-responses", "emulated", "/serving-endpoints/responses_agent/invocations", "responses", True),
     Backend("serving-split", "emulated", "/serving-endpoints/split_agent/invocations", "split_chat_messages", True),
     Backend("app", "app", "/responses", "responses", True),
+    Backend("durable", "durable", "/api/invocations", "durable", True),
 ]
 
 CHAT, RESPONSES = "chat_completions", "responses"
@@ -133,7 +134,7 @@ def makes_sense(cell: Cell) -> bool:
     """Whether the cell's two ends can say this to each other at all."""
     if cell.talk == "custom":
         carriers = ("chat_agent", "chat_model", "responses_agent")
-        return cell.client.dialect in carriers and cell.backend.dialect != "split_chat_messages"
+        return cell.client.dialect in carriers and cell.backend.dialect not in ("split_chat_messages", "durable")
     if cell.talk == SLOW:
         return cell.client.name in SLOW_CLIENTS and cell.backend.streams and cell.streams
     return True
@@ -195,7 +196,7 @@ def expected(cell: Cell) -> Expected:
         ran = []
     finish = "completed" if cell.client.dialect.startswith("responses") else "tool_calls" if calls else "stop"
     prompt, completion = len(said(cell).split()), len(text.split())
-    counted = cell.backend.dialect != "split_chat_messages" and "split" not in cell.client.dialect
+    counted = cell.backend.dialect not in ("split_chat_messages", "durable") and "split" not in cell.client.dialect
     counted = counted and (not cell.streams or cell.backend.usage_in_stream) and cell.talk != "empty"
     return Expected(
         text=text,

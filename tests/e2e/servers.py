@@ -120,6 +120,12 @@ def app(logs: Path) -> Server:
     return start("app", command, port, "/health", logs, AGENT_PORT=str(port))
 
 
+def durable(logs: Path) -> Server:
+    port = free_port()
+    command = [str(ENV / "durable" / "bin" / "python"), str(HERE / "agents" / "durable.py")]
+    return start("durable", command, port, "/health", logs, AGENT_PORT=str(port))
+
+
 def emulator(models: Path, logs: Path) -> Server:
     port = free_port()
     command = [sys.executable, str(HERE / "emulator.py"), str(models), str(port)]
@@ -130,7 +136,7 @@ def emulator(models: Path, logs: Path) -> Server:
 def running(logs: Path) -> Iterator[dict[str, Server]]:
     """All servers by name, healthy; ended on the way out."""
     models = saved_models()
-    servers = [*(scoring(agent, models, logs) for agent in AGENTS), app(logs), emulator(models, logs)]
+    servers = [*(scoring(agent, models, logs) for agent in AGENTS), app(logs), durable(logs), emulator(models, logs)]
     try:
         for server in servers:
             server.wait()

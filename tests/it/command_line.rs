@@ -179,3 +179,47 @@ fn the_demo_works_as_printed() {
     out.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("Stopped after 2 requests"), "{rest}");
 }
+
+#[test]
+fn every_request_is_one_line_of_the_log_without_its_token() {
+    let digest = cutover::auth::hex(&cutover::auth::digest("dapi-secret"));
+    let config = GOOD.replace(
+        "auth: anonymous",
+        &format!("auth: [ {{ pat: {{ tokens: [ {{ name: ci, sha256: {digest} }} ] }} }} ]"),
+    );
+    let mut child = cutover(&["serve", "--config", &config_file("log", &config)]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<serde_json::Value>(&lines.next().unwrap().unwrap()).unwrap();
+    let address = next()["clients"].as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
+    let ask = |token: &str| {
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        let body = r#"{"model":"agent","input":"my secret question"}"#;
+        let head = format!(
+            "POST /v1/responses?key=dapi-secret HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\
+             x-request-id: r-1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    };
+    for (token, expected) in [
+        // The backend of this config is a port that nobody listens on.
+        (
+            "dapi-secret",
+            [("caller", "ci"), ("outcome", "backend_error"), ("code", "backend_unreachable"), ("route", "support")],
+        ),
+        ("dapi-wrong", [("caller", ""), ("outcome", "client_error"), ("code", "invalid_api_key"), ("route", "")]),
+    ] {
+        ask(token);
+        let line = next();
+        for (field, value) in expected {
+            assert_eq!(line[field], value, "{field} in {line}");
+        }
+        assert_eq!((line["target"].as_str(), line["request_id"].as_str()), (Some("access"), Some("r-1")));
+        assert!(line["status"].as_u64() >= Some(400) && line["duration_ms"].is_number(), "{line}");
+        let text = line.to_string();
+        assert!(!text.contains("dapi") && !text.contains("secret question"), "{text}");
+    }
+    signal(&child, "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -145,7 +145,7 @@ async fn an_endpoint_that_gives_no_token_is_a_clear_503() {
 
 /// A backend that refuses some tokens.
 async fn picky(refuses: impl Fn(&str) -> bool + Send + Sync + 'static) -> Fake {
-    Fake::seeing(move |seen| {
+    Fake::by_request(move |seen| {
         let answer = if refuses(&shown(seen)) {
             plain(401, "application/json", &format!(r#"{{"message":"no: {}"}}"#, shown(seen)))
         } else {
@@ -260,7 +260,7 @@ async fn callers_with_oauth_go_as_themselves_and_others_as_ours() {
 #[tokio::test]
 async fn what_a_backend_repeats_of_a_token_is_not_passed_on() {
     let oidc = Arc::new(Oidc::start(&[]).await);
-    let fake = Fake::seeing(|seen| {
+    let fake = Fake::by_request(|seen| {
         let body = format!(r#"{{"error":{{"message":"bad header {0} and again {0}","param":"x"}}}}"#, shown(seen));
         vec![Step::Write(plain(400, "application/json", &body))]
     })

@@ -138,3 +138,39 @@ async fn what_clients_make_up_never_becomes_a_metric() {
     }
     assert_eq!(series(Client::new(gateway.admin).get("/metrics").await.text()), before);
 }
+
+#[tokio::test]
+async fn the_trace_id_comes_back_in_the_way_it_was_asked_for() {
+    let plain = says::plain("responses", Act::Text).replacen('{', r#"{"metadata":{"trace_id":"tr-1"},"#, 1);
+    let mut frames = says::frames("responses", Act::Text);
+    frames.insert(frames.len() - 1, "data: {\"trace_id\": \"tr-1\"}\n\n".to_owned());
+    let stream = crate::support::chunked(frames.concat().as_bytes(), true);
+    let fake = Fake::with(move |body| {
+        let answer = if body.contains("\"stream\":true") {
+            stream.clone()
+        } else {
+            crate::support::plain(200, "application/json", &plain)
+        };
+        vec![crate::support::Step::Write(answer)]
+    })
+    .await;
+    let config = one_backend(&fake, "responses", "").replace("split:", "legacy_dialect: chat_agent\n    split:");
+    let gateway = Gateway::start(&config).await;
+    let by_header = gateway.client().header("x-mlflow-return-trace-id", "true");
+    let invocations = "/serving-endpoints/agent/invocations";
+
+    // An AgentServer's client asks by header: metadata, or a frame of its own.
+    let body = r#"{"input":[{"role":"user","content":"hi"}]}"#;
+    assert_eq!(by_header.post(invocations, body).await.json()["metadata"]["trace_id"], "tr-1");
+    let streamed = by_header.post(invocations, body.replacen('{', "{\"stream\":true,", 1)).await;
+    assert!(streamed.text().contains("data: {\"trace_id\":\"tr-1\"}\n\n"), "{}", streamed.text());
+    // On OpenAI paths a frame without a type would break the SDK: there it stands in the final response.
+    let openai = by_header.post("/v1/responses", says::request("responses", true)).await;
+    assert!(!openai.text().contains("data: {\"trace_id\"") && openai.text().contains("\"trace_id\":\"tr-1\""));
+
+    // A Model Serving client asks in the body: `databricks_output`; and the App is asked as it wants to be asked.
+    let body = r#"{"messages":[{"role":"user","content":"hi"}],"databricks_options":{"return_trace":true}}"#;
+    let answer = gateway.client().post(invocations, body).await.json();
+    assert_eq!(answer["databricks_output"]["trace"]["info"]["trace_id"], "tr-1", "{answer}");
+    assert!(fake.seen().iter().all(|seen| seen.header("x-mlflow-return-trace-id").as_deref() == Some("true")));
+}

@@ -12,12 +12,16 @@ const DEADLINES: &str = "timeouts: { connect: 300ms, first_byte: 400ms, idle: 40
 
 #[tokio::test]
 async fn a_backend_that_keeps_still_is_a_504_in_time() {
-    let begun = says::frames("responses", Act::Text)[0].clone();
+    let stream_begun = says::frames("responses", Act::Text)[0].clone();
     let plain_begun = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{".to_vec();
     let cases: [(&str, Vec<Step>, &str); 3] = [
         ("no head", vec![Step::Hang], "backend_first_byte_timeout"),
         ("half a body", vec![Step::Write(plain_begun), Step::Hang], "backend_idle_timeout"),
-        ("half a stream", vec![Step::Write(chunked(begun.as_bytes(), false)), Step::Hang], "backend_idle_timeout"),
+        (
+            "half a stream",
+            vec![Step::Write(chunked(stream_begun.as_bytes(), false)), Step::Hang],
+            "backend_idle_timeout",
+        ),
     ];
     for (what, steps, code) in cases {
         let fake = Fake::start(steps).await;
@@ -120,4 +124,34 @@ async fn a_reader_that_has_stopped_reading_is_let_go_and_the_backend_with_it() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(fake.only().gone.is_some(), "the backend was let go");
     drop(stalled);
+}
+
+#[tokio::test]
+async fn a_silent_stream_gives_signs_of_life_that_its_client_survives() {
+    let frames = says::frames("responses", Act::Text);
+    let mut steps = vec![Step::Write(chunked(b"", false))];
+    for frame in &frames {
+        steps.push(Step::Wait(Duration::from_millis(450)));
+        steps.push(Step::Write(format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes()));
+    }
+    steps.push(Step::Write(b"0\r\n\r\n".to_vec()));
+    let fake = Fake::start(steps).await;
+    let config = one_backend(&fake, "responses", "").replace("split:", "legacy_dialect: chat_agent\n    split:");
+    let gateway = Gateway::start(&format!("timeouts: {{ keep_alive: 100ms }}\n{config}")).await;
+    for (client, sign) in
+        [("responses", ": keep-alive\n\n"), ("chat_completions", ": keep-alive\n\n"), ("chat_agent", "\n")]
+    {
+        let answer = gateway.client().post(says::path(client), says::request(client, true)).await;
+        let signs = answer.chunks.iter().filter(|chunk| *chunk == sign.as_bytes()).count();
+        assert!((10..=24).contains(&signs), "{client}: {signs} signs in {}", answer.text());
+        assert!(says::understand_stream(client, &answer).complete, "{client}: {}", answer.text());
+        if client == "chat_agent" {
+            // MLflow's client reads line by line and gives up on any line that is not blank and not `data:`.
+            assert!(
+                answer.text().lines().all(|line| line.is_empty() || line.starts_with("data: ")),
+                "{}",
+                answer.text()
+            );
+        }
+    }
 }

@@ -1,218 +1,126 @@
-//! TLS: both versions, certificates that change under way, clients with certificates, and backends with their own CA.
+//! Backends behind TLS: HTTP/2 where they offer it, HTTP/1.1 where not, and nobody with a wrong certificate.
 
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
-use rustls::crypto::aws_lc_rs::default_provider;
-use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use rcgen::{CertificateParams, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
 
-use super::oauth::fake;
-use crate::support::says::{self, Act};
-use crate::support::{Fake, Gateway, plain};
+use crate::support::Client;
+use crate::support::says::{self, Act, TEXT};
 
-/// A certificate and its key.
-struct Pair {
-    cert: CertificateDer<'static>,
-    key: KeyPair,
-    pem: String,
-}
-
-/// A certificate of `localhost` that vouches for itself.
-fn own() -> Pair {
+/// A backend behind TLS that answers with the protocol it was spoken to in; its certificate is for `name`.
+async fn backend(name: &str, protocols: &[&str]) -> (SocketAddr, PathBuf) {
     let key = KeyPair::generate().unwrap();
-    let cert = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).unwrap().self_signed(&key).unwrap();
-    Pair { cert: cert.der().clone(), pem: cert.pem(), key }
-}
-
-/// An authority, and a client's certificate that it has signed.
-fn signed(name: &str) -> (String, Pair) {
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca_key = KeyPair::generate().unwrap();
-    let ca = params.self_signed(&ca_key).unwrap().pem();
-    let issuer = Issuer::from_params(&params, &ca_key);
-    let key = KeyPair::generate().unwrap();
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.subject_alt_names = vec![SanType::URI(name.try_into().unwrap())];
-    let cert = params.signed_by(&key, &issuer).unwrap();
-    (ca, Pair { cert: cert.der().clone(), pem: cert.pem(), key })
-}
-
-/// Files for a test.
-struct Files(PathBuf);
-
-impl Files {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("cutover-it-tls-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    }
-
-    fn pair(&self, pair: &Pair) -> String {
-        let (cert, key) = (self.write("cert.pem", &pair.pem), self.write("key.pem", &pair.key.serialize_pem()));
-        format!("cert: '{cert}', key: '{key}'")
-    }
-}
-
-async fn gateway(fake: &Fake, tls: &str, auth: &str) -> Gateway {
-    Gateway::start(&format!(
-        "listen: {{ clients: {{ address: '127.0.0.1:0', tls: {{ {tls} }} }}, admin: '127.0.0.1:0' }}
-timeouts: {{ head: 500ms }}
-auth: {auth}
-backends:
-  only: {{ url: 'http://{}/x', dialect: responses, verbatim: true, credential: none, identity: forwarded }}
-routes: [ {{ name: agent, match: {{ model: agent }}, split: {{ only: 1 }} }} ]
-",
-        fake.address
-    ))
-    .await
-}
-
-type Version = &'static SupportedProtocolVersion;
-const BOTH: [Version; 2] = [&rustls::version::TLS12, &rustls::version::TLS13];
-
-/// A connection to the gateway by a client that trusts one certificate and shows another, if it has one.
-async fn connect(
-    gateway: &Gateway,
-    trusts: &Pair,
-    shows: Option<&Pair>,
-    versions: &[Version],
-) -> std::io::Result<TlsStream<TcpStream>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(trusts.cert.clone()).unwrap();
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
-    let builder = builder.with_protocol_versions(versions).unwrap().with_root_certificates(roots);
-    let config = match shows {
-        None => builder.with_no_client_auth(),
-        Some(pair) => {
-            let key = PrivateKeyDer::try_from(pair.key.serialize_der()).unwrap();
-            builder.with_client_auth_cert(vec![pair.cert.clone()], key).unwrap()
-        }
-    };
-    let stream = TcpStream::connect(gateway.clients).await?;
-    TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
-}
-
-/// The status of a request on a connection, which stays open.
-async fn ask(stream: &mut TlsStream<TcpStream>) -> std::io::Result<u16> {
-    let body = says::request("responses", false);
-    let head =
-        format!("POST /v1/responses HTTP/1.1\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-    stream.write_all(head.as_bytes()).await?;
-    let mut answer = Vec::new();
-    while !String::from_utf8_lossy(&answer).contains(says::TEXT) {
-        if stream.read_buf(&mut answer).await? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    Ok(String::from_utf8_lossy(&answer).split(' ').nth(1).unwrap().parse().unwrap())
-}
-
-#[tokio::test]
-async fn both_versions_are_spoken_and_nothing_in_clear() {
-    let (fake, files, own) = (fake().await, Files::new("versions"), own());
-    let gateway = gateway(&fake, &files.pair(&own), "anonymous").await;
-    for version in BOTH {
-        let mut stream = connect(&gateway, &own, None, &[version]).await.unwrap();
-        assert_eq!(ask(&mut stream).await.unwrap(), 200);
-        assert_eq!(ask(&mut stream).await.unwrap(), 200, "and the connection is kept");
-    }
-    let mut clear = gateway.client().begin("GET", "/v1/models", b"").await;
-    let mut answer = Vec::new();
-    let _ = clear.read_to_end(&mut answer).await;
-    assert!(!answer.starts_with(b"HTTP"), "{}", String::from_utf8_lossy(&answer));
-}
-
-#[tokio::test]
-async fn a_handshake_that_does_not_come_is_not_waited_for() {
-    let (fake, files, own) = (fake().await, Files::new("handshake"), own());
-    let gateway = gateway(&fake, &files.pair(&own), "anonymous").await;
-    let mut silent = TcpStream::connect(gateway.clients).await.unwrap();
-    let begun = Instant::now();
-    assert_eq!(silent.read(&mut [0; 8]).await.unwrap_or(0), 0);
-    assert!((400..1500).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
-}
-
-#[tokio::test]
-async fn a_new_certificate_is_shown_and_no_connection_is_dropped() {
-    let (fake, files) = (fake().await, Files::new("reload"));
-    let (old, new, other) = (own(), own(), own());
-    let gateway = gateway(&fake, &files.pair(&old), "anonymous").await;
-    let mut kept = connect(&gateway, &old, None, &BOTH).await.unwrap();
-    assert_eq!(ask(&mut kept).await.unwrap(), 200);
-    files.pair(&new);
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(ask(&mut connect(&gateway, &new, None, &BOTH).await.unwrap()).await.unwrap(), 200);
-    assert!(connect(&gateway, &old, None, &BOTH).await.is_err(), "the old one is not shown any more");
-    assert_eq!(ask(&mut kept).await.unwrap(), 200, "a connection of before");
-    // A certificate without its key changes nothing.
-    files.write("cert.pem", &other.pem);
-    tokio::time::sleep(Duration::from_millis(1100)).await;
-    assert_eq!(ask(&mut connect(&gateway, &new, None, &BOTH).await.unwrap()).await.unwrap(), 200);
-}
-
-#[tokio::test]
-async fn a_clients_certificate_is_asked_for_and_says_who_calls() {
-    let (fake, files, own) = (fake().await, Files::new("client"), own());
-    let (ca, client) = signed("spiffe://prod/support");
-    let (_, stranger) = signed("spiffe://prod/support");
-    let ca = files.write("ca.pem", &ca);
-    let tls = format!("{}, client_ca: '{ca}'", files.pair(&own));
-    let gateway = gateway(&fake, &tls, "[ { certificate: { names: [ 'spiffe://prod/*' ] } } ]").await;
-    assert_eq!(ask(&mut connect(&gateway, &own, Some(&client), &BOTH).await.unwrap()).await.unwrap(), 200);
-    assert_eq!(fake.only().header("x-forwarded-user").as_deref(), Some("spiffe://prod/support"));
-    for shows in [None, Some(&stranger)] {
-        // With TLS 1.3 the client learns of the refusal only when it reads.
-        let refused = match connect(&gateway, &own, shows, &BOTH).await {
-            Err(_) => true,
-            Ok(mut stream) => ask(&mut stream).await.is_err(),
-        };
-        assert!(refused);
-    }
-    assert_eq!(fake.seen().len(), 1);
-}
-
-#[tokio::test]
-async fn a_backend_may_have_an_authority_of_its_own() {
-    let (files, own) = (Files::new("backend"), own());
-    let key = PrivateKeyDer::try_from(own.key.serialize_der()).unwrap();
-    let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    let acceptor = TlsAcceptor::from(Arc::new(builder.with_single_cert(vec![own.cert.clone()], key).unwrap()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
+    let file = std::env::temp_dir().join(format!("cutover-tls-{}-{}.pem", std::process::id(), fastrand::u64(..)));
+    std::fs::write(&file, certificate.pem()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![CertificateDer::from(certificate.der().to_vec())],
+            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+        )
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-            let _ = stream.read(&mut [0; 4096]).await;
-            let answer = plain(200, "application/json", &says::plain("responses", Act::Text));
-            let _ = stream.write_all(&answer).await;
-            let _ = stream.shutdown().await;
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let service = hyper::service::service_fn(|request: http::Request<hyper::body::Incoming>| async move {
+                    let json = says::plain("responses", Act::Text)
+                        .replace("Hello", &format!("{:?}: Hello", request.version()));
+                    let answer = http::Response::builder().header("content-type", "application/json");
+                    answer.body(Full::new(Bytes::from(json)))
+                });
+                let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+            });
         }
     });
-    let ca = files.write("ca.pem", &own.pem);
-    for (ca, status) in [(format!(", ca: '{ca}'"), 200), (String::new(), 502)] {
-        let gateway = Gateway::start(&format!(
-            "auth: anonymous
-backends: {{ only: {{ url: 'https://{address}/x', dialect: responses, verbatim: true, credential: none {ca} }} }}
-routes: [ {{ name: agent, split: {{ only: 1 }} }} ]
-"
-        ))
-        .await;
-        let answer = gateway.client().post("/v1/responses", says::request("responses", false)).await;
-        assert_eq!(answer.status, status, "{}", answer.text());
+    (address, file)
+}
+
+/// The binary, which takes the system's roots from `SSL_CERT_FILE`; killed when dropped.
+struct Running(Child, SocketAddr);
+
+impl Running {
+    fn start(backend: SocketAddr, roots: &PathBuf) -> Self {
+        let file = roots.with_extension("yaml");
+        std::fs::write(
+            &file,
+            format!(
+                "listen: {{ clients: '127.0.0.1:0', admin: '127.0.0.1:0' }}
+auth: anonymous
+backends: {{ only: {{ url: 'https://localhost:{}/x', dialect: responses, credential: none }} }}
+routes: [ {{ name: agent, match: {{ model: agent }}, split: {{ only: 1 }} }} ]
+",
+                backend.port()
+            ),
+        )
+        .unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cutover"))
+            .args(["serve", "--config", &file.display().to_string()])
+            .env("SSL_CERT_FILE", roots)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let address = said["clients"].as_str().unwrap().strip_prefix("http://").unwrap().parse().unwrap();
+        Self(child, address)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn backends_are_spoken_to_in_what_they_offer() {
+    for (protocols, version) in [(&["h2", "http/1.1"][..], "HTTP/2.0"), (&["http/1.1"], "HTTP/1.1"), (&[], "HTTP/1.1")]
+    {
+        let (address, roots) = backend("localhost", protocols).await;
+        let gateway = Running::start(address, &roots);
+        let client = Client::new(gateway.1);
+        for _ in 0..3 {
+            let answer = client.post("/v1/responses", says::request("responses", false)).await;
+            assert_eq!(
+                says::understand_plain("responses", &answer).text,
+                format!("{version}: {TEXT}"),
+                "{}",
+                answer.text()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_the_backends_is_refused() {
+    let (address, roots) = backend("elsewhere.example", &["h2"]).await;
+    let (_, other_roots) = backend("localhost", &["h2"]).await;
+    for roots in [roots, other_roots] {
+        let gateway = Running::start(address, &roots);
+        let answer = Client::new(gateway.1).post("/v1/responses", says::request("responses", false)).await;
+        assert_eq!((answer.status, answer.json()["error"]["code"].as_str().unwrap()), (502, "backend_unreachable"));
     }
 }

@@ -162,7 +162,7 @@ routes:
             "2: listen.clients: `8080` is not an address with a port such as `127.0.0.1:8080`",
             "6: backends.legacy.url: does not begin with `http://` or `https://`; write a URL such as `https://host/path`",
             "7: backends.legacy.dialect: unknown dialect `respones`; write one of responses, chat_completions, \
-             chat_agent, chat_model, split_chat_messages (did you mean `responses`?)",
+             chat_agent, chat_model, split_chat_messages, durable (did you mean `responses`?)",
             "8: backends.legacy.timeouts.conect: unknown key `conect`; did you mean `connect`?",
             "12: routes[0].split.ap: unknown backend; write one of legacy, app (did you mean `app`?)",
         ]
@@ -229,7 +229,7 @@ fn missing_keys_say_what_to_write() {
     );
 }
 
-const DIALECTS: &str = "write one of responses, chat_completions, chat_agent, chat_model, split_chat_messages";
+const DIALECTS: &str = "write one of responses, chat_completions, chat_agent, chat_model, split_chat_messages, durable";
 
 #[test]
 fn a_misspelt_required_key_is_one_mistake() {
@@ -246,7 +246,6 @@ fn what_this_version_does_not_do_is_refused_by_name() {
     for (text, path) in [
         (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
         (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
-        (WHOLE.replace("dialect: responses", "dialect: durable"), "backends.app.dialect"),
         (route("fallback: {}"), "routes[0].fallback"),
         (route("shadow: {}"), "routes[0].shadow"),
         (route("rollout: {}"), "routes[0].rollout"),

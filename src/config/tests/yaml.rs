@@ -34,7 +34,7 @@ fn wrong_types_say_what_was_found_and_wanted() {
     );
     assert_eq!(
         only_problem(&format!("{WHOLE}timeouts:\n")),
-        "7: timeouts: found nothing, wanted a mapping with `head`, `body`, `idle`, `send` and `drain`"
+        "7: timeouts: found nothing, wanted a mapping with `head`, `body`, `idle`, `send`, `drain` and `keep_alive`"
     );
     assert_eq!(
         only_problem("just text\n"),

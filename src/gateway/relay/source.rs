@@ -11,6 +11,9 @@ use tokio::time::{Instant, Sleep};
 
 use crate::error::{Error, Kind};
 
+/// The next bytes, `None` at the end in good order, or why there are no more.
+pub(super) type News = Option<Result<Bytes, Error>>;
+
 /// The backend's bytes as they come.
 pub(super) struct Source {
     body: Incoming,
@@ -30,8 +33,8 @@ impl Source {
         Self { body, allowed: first_byte, idle, begun: false, over: false, heard: Instant::now(), timer }
     }
 
-    /// The next bytes, `None` at the end in good order, or why there are no more.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+    /// What the backend says next.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<News> {
         while !self.over {
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Pending => return self.poll_silence(cx),
@@ -55,7 +58,7 @@ impl Source {
         Poll::Ready(None)
     }
 
-    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<News> {
         loop {
             std::task::ready!(self.timer.as_mut().poll(cx));
             let until = self.heard + self.allowed;

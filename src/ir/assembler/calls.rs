@@ -43,6 +43,11 @@ impl Pending {
         }
     }
 
+    /// Nothing says that it is in pieces.
+    fn may_be_whole(&self) -> bool {
+        self.arguments.is_empty() || self.arguments_are_json()
+    }
+
     fn arguments_are_json(&self) -> bool {
         serde_json::from_str::<serde::de::IgnoredAny>(&self.arguments).is_ok()
     }
@@ -76,7 +81,8 @@ impl Assembler {
     /// A call in whole: completes the pieces that came before, or is new.
     pub(super) fn whole_call(&mut self, slot: Option<u32>, call_id: &str, name: &str, arguments: &str) {
         let same_id = |call: &Pending| !call_id.is_empty() && call.call_id == call_id;
-        if self.pending.iter().any(|call| call.closed && same_id(call)) {
+        // Agents repeat whole messages; a call that is known in whole, shown or still held, is no second one.
+        if self.pending.iter().any(|call| (call.closed || call.whole) && same_id(call)) {
             return;
         }
         let known =
@@ -118,18 +124,53 @@ impl Assembler {
         }
     }
 
-    /// The answer ends: every call that is still held is for the client.
+    /// Closes the open call, the item at `index`, if its arguments are whole or if this is the output of it.
+    pub(super) fn settle(&mut self, index: usize, output_of: Option<&str>, emit: &mut dyn Emit) {
+        let Some(place) = self.pending.iter().position(|call| call.index == Some(index)) else { return };
+        let Some(call) = self.pending.get_mut(place) else { return };
+        call.whole |= output_of.is_some_and(|call_id| call_id == call.call_id);
+        if call.whole || call.arguments_are_json() {
+            self.advance(place, true, emit);
+        }
+    }
+
+    /// The answer ends: every call that is still held is for the client. If it was cut off, the last one may be in pieces.
     pub(super) fn flush_calls(&mut self, cut: bool, emit: &mut dyn Emit) {
         for place in 0..self.pending.len() {
+            let last = place + 1 == self.pending.len();
             if let Some(call) = self.pending.get_mut(place) {
-                call.whole |= !cut || call.index.is_none();
+                call.whole |= !cut || (!last && call.may_be_whole());
             }
             self.advance(place, true, emit);
         }
     }
 
+    /// The agent ran a tool itself: its call, if it was held back, and what the tool said.
+    pub(super) fn call_output(&mut self, call_id: &str, name: Option<&str>, output: String, emit: &mut dyn Emit) {
+        let held = self.pending.iter().position(|call| !call.closed && call.index.is_none() && call.call_id == call_id);
+        let mut tool = name.map(str::to_owned);
+        if let Some(place) = held {
+            let call = self.pending.remove(place);
+            tool = tool.or_else(|| Some(call.name.clone()));
+            self.agents_call(&call, emit);
+        } else {
+            for item in &mut self.answer.items {
+                if let Piece::Call { call_id: id, name, by, .. } = &mut item.piece {
+                    if id == call_id && !self.calls.hold {
+                        *by = AgentCall::Agent;
+                    }
+                    if id == call_id {
+                        tool = tool.or_else(|| Some(name.clone()));
+                    }
+                }
+            }
+        }
+        let name = tool.unwrap_or_else(|| "tool".to_owned());
+        self.single(Piece::CallOutput { call_id: call_id.to_owned(), name, output }, emit);
+    }
+
     /// A call that the agent ran itself, in one go.
-    pub(super) fn agents_call(&mut self, call: Pending, emit: &mut dyn Emit) {
+    pub(super) fn agents_call(&mut self, call: &Pending, emit: &mut dyn Emit) {
         self.supersede(emit);
         let index = self.start_call(&call.call_id, &call.name, AgentCall::Agent, emit);
         self.extend_call(index, if call.arguments.is_empty() { "{}" } else { &call.arguments }, emit);
@@ -172,12 +213,13 @@ impl Assembler {
         ends
     }
 
-    /// Whether a call may be shown: it has a name and an id, no other item is half said, and it is for the client.
+    /// Whether a call may be shown: it has a name and an id, no other item is half said, and it is for the client. Pieces
+    /// that nobody ever names are no call: there is nothing to run.
     fn may_start(&self, call: &Pending, released: bool) -> bool {
-        let known = !call.name.is_empty() && (call.whole || !call.call_id.is_empty());
+        let known = !call.name.is_empty() && (released || call.whole || !call.call_id.is_empty());
         let busy = matches!(self.open, Some(Open::Call { .. }));
         let free = released || !self.calls.hold || (!call.whole && self.is_declared(&call.name));
-        (known || released) && free && !busy
+        known && free && !busy
     }
 
     fn is_declared(&self, name: &str) -> bool {

@@ -1,7 +1,7 @@
 //! What the assembler levels, told by the events that come out.
 
 use super::*;
-use crate::ir::{Str, Usage};
+use crate::ir::{Json, Str, Usage};
 
 /// Feeds fragments and writes the events down, one short line each.
 fn events(calls: Calls, fragments: Vec<Fragment<'_>>) -> Vec<String> {
@@ -174,6 +174,15 @@ fn pieces_then_the_whole_call_add_only_the_rest() {
 }
 
 #[test]
+fn a_call_that_is_repeated_in_whole_is_one_call() {
+    let whole = || call("c1", "f", "{}");
+    let expected = ["0 Client call c1 f", "0 +{}", "0 done", "finished ToolCalls"];
+    for calls in [hold(&[]), hold(&["f"]), Calls::default()] {
+        assert_eq!(events(calls, vec![whole(), whole(), Fragment::Done]), expected);
+    }
+}
+
+#[test]
 fn a_name_that_comes_late_is_waited_for() {
     let seen = events(
         hold(&["f"]),
@@ -221,17 +230,23 @@ fn text_around_calls_keeps_its_place() {
 
 #[test]
 fn a_length_cut_leaves_the_last_item_incomplete_and_is_no_tool_call() {
-    let seen = events(
-        hold(&["f"]),
-        vec![
-            begin(0, "c", "f"),
-            arguments(0, "{\"a"),
-            Fragment::Finish(Finish::Length),
-            Fragment::Usage(Usage::default()),
-            Fragment::Done,
-        ],
-    );
-    assert_eq!(seen, ["0 Client call c f", "0 +{\"a", "0 cut", "finished Length"]);
+    for calls in [hold(&["f"]), hold(&[]), Calls::default()] {
+        let seen = events(
+            calls,
+            vec![
+                begin(0, "b", "f"),
+                arguments(0, "{}"),
+                begin(1, "c", "f"),
+                arguments(1, "{\"a"),
+                Fragment::Finish(Finish::Length),
+                Fragment::Usage(Usage::default()),
+                Fragment::Done,
+            ],
+        );
+        let expected =
+            ["0 Client call b f", "0 +{}", "0 done", "1 Client call c f", "1 +{\"a", "1 cut", "finished Length"];
+        assert_eq!(seen, expected);
+    }
 }
 
 #[test]
@@ -263,4 +278,65 @@ fn reasoning_is_an_item_of_its_own() {
         seen,
         ["0 reasoning", "0 thinks +hm", "0 thinks +, so", "0 done", "1 message", "1 +a", "1 done", "finished Stop"]
     );
+}
+
+#[test]
+fn in_every_message_text_and_citations_stand_before_the_refusal() {
+    let refusal = |delta: &'static str| Fragment::Refusal { item: Some("m".into()), delta: delta.into() };
+    let seen = events(hold(&[]), vec![text("m", "a"), refusal("no"), text("m", "b"), Fragment::Done]);
+    assert_eq!(seen, ["0 message", "0 +a", "0 refuses +no", "0 done", "1 message", "1 +b", "1 done", "finished Stop"]);
+    let whole = Fragment::Message {
+        item: None,
+        text: "a".into(),
+        refusal: Some("no".into()),
+        annotations: vec![Json::Owned(crate::ir::json(&1))],
+    };
+    let seen = events(hold(&[]), vec![whole, Fragment::Done]);
+    assert_eq!(seen, ["0 message", "0 +a", "0 cites 1", "0 refuses +no", "0 done", "finished Stop"]);
+}
+
+#[test]
+fn what_comes_for_another_item_waits_until_the_open_call_is_whole() {
+    let thought = || Fragment::Reasoning { item: None, delta: "hm".into() };
+    let rest = |cut: bool| {
+        let mut fragments = vec![begin(0, "c", "f"), arguments(0, "{"), thought(), whole("m", "text")];
+        fragments.push(if cut { Fragment::Finish(Finish::Length) } else { arguments(0, "}") });
+        fragments.push(Fragment::Done);
+        events(hold(&["f"]), fragments)
+    };
+    let expected = [
+        "0 Client call c f",
+        "0 +{",
+        "0 +}",
+        "0 done",
+        "1 reasoning",
+        "1 thinks +hm",
+        "1 done",
+        "2 message",
+        "2 +text",
+        "2 done",
+        "finished ToolCalls",
+    ];
+    assert_eq!(rest(false), expected);
+    assert_eq!(rest(true), ["0 Client call c f", "0 +{", "0 cut", "finished Length"], "what is cut off is the last");
+}
+
+#[test]
+fn an_output_ends_its_call() {
+    let seen = events(Calls::default(), vec![begin(0, "c", "f"), output("c", "21"), Fragment::Done]);
+    let expected = ["0 Client call c f", "0 +{}", "0 done", "1 output c f 21", "1 done", "finished Stop"];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn pieces_that_nobody_names_are_no_call() {
+    for calls in [hold(&[]), Calls::default()] {
+        assert_eq!(events(calls, vec![arguments(7, "{}"), Fragment::Done]), ["finished Stop"]);
+    }
+}
+
+#[test]
+fn an_unknown_item_that_is_repeated_is_one_item() {
+    let thing = || Fragment::Opaque { kind: "thing".into(), raw: Json::Owned(crate::ir::json("x")) };
+    assert_eq!(events(hold(&[]), vec![thing(), thing(), Fragment::Done]), ["0 thing", "0 done", "finished Stop"]);
 }

@@ -92,7 +92,8 @@ impl Client {
             head.extend([name.as_str(), ": ", value, "\r\n"]);
         }
         if method != "GET" {
-            head += &format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
+            let length = body.len().to_string();
+            head.extend(["content-type: application/json\r\ncontent-length: ", &length, "\r\n"]);
         }
         head.push_str("\r\n");
         stream.write_all(&[head.as_bytes(), body].concat()).await.unwrap();

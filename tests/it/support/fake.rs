@@ -32,6 +32,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// The method and the path with its query.
+    pub fn line(&self) -> &str {
+        self.head.split(" HTTP/").next().unwrap_or_default()
+    }
+
     /// The value of a header.
     pub fn header(&self, name: &str) -> Option<String> {
         self.head.lines().skip(1).find_map(|line| {
@@ -71,11 +76,11 @@ impl Fake {
 
     /// A fake that decides by the request's body.
     pub async fn with(script: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        Self::seeing(move |seen| script(&seen.body)).await
+        Self::by_request(move |request| script(&request.body)).await
     }
 
     /// A fake that decides by the whole request.
-    pub async fn seeing(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
+    pub async fn by_request(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));

@@ -193,8 +193,7 @@ pub fn understand_stream(dialect: &str, answer: &Answer) -> Understood {
                 finished |= frame["finish_reason"].is_string();
             }
             "split_chat_messages" => {
-                seen.text.push_str(frame["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
-                finished = true;
+                seen.text.push_str(frame["content"].as_str().unwrap_or_default());
             }
             _ => {
                 said(&frame["choices"][0]["delta"], &mut seen);
@@ -202,6 +201,8 @@ pub fn understand_stream(dialect: &str, answer: &Answer) -> Understood {
             }
         }
     }
+    // This dialect has no finish but its end.
+    finished |= dialect == "split_chat_messages";
     seen.complete = finished && done && answer.whole && !seen.error;
     seen
 }

@@ -1,0 +1,358 @@
+//! The response resource with all its keys, and the items in it: written the same for a plain answer and in a stream.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, SerializeSeq, Serializer};
+use serde_json::value::RawValue;
+
+use super::settings;
+use crate::dialect::{Ask, Surface};
+use crate::error::{Error, Fault, Kind};
+use crate::ir::{Answer, Body, Finish, Output, Piece, Request, Usage};
+
+/// Whether a client gets to see an item. What the agent did itself and what we do not understand kill strict clients, so
+/// these are for those who asked, and for invocation clients, which have always been sent them.
+pub(super) fn shows(ask: &Ask, piece: &Piece) -> bool {
+    let ordinary = !piece.is_agents() && !matches!(piece, Piece::Opaque { .. });
+    ordinary || ask.show_agents_calls || ask.surface == Surface::Invocations
+}
+
+/// Where an answer stands.
+#[derive(Clone, Copy)]
+pub(super) enum State<'a> {
+    Begun,
+    Ended,
+    Failed(&'a Error),
+}
+
+/// Writes a plain answer.
+pub(super) fn write(answer: &Answer, ask: &Ask, out: &mut Vec<u8>) {
+    #[derive(Serialize)]
+    struct Wrapped<'a> {
+        predictions: Resource<'a>,
+    }
+
+    let shown: Vec<usize> =
+        answer.items.iter().enumerate().filter(|(_, item)| shows(ask, &item.piece)).map(|(index, _)| index).collect();
+    let resource = Resource { answer, ask, state: State::Ended, shown: &shown };
+    let written = if ask.wrapped {
+        serde_json::to_writer(out, &Wrapped { predictions: resource })
+    } else {
+        serde_json::to_writer(out, &resource)
+    };
+    // Writing to a buffer cannot fail, and neither can strings, numbers and checked JSON.
+    debug_assert!(written.is_ok(), "{written:?}");
+}
+
+/// The whole resource.
+#[derive(Clone, Copy)]
+pub(super) struct Resource<'a> {
+    pub(super) answer: &'a Answer,
+    pub(super) ask: &'a Ask,
+    pub(super) state: State<'a>,
+    /// The items that the client sees.
+    pub(super) shown: &'a [usize],
+}
+
+#[derive(Serialize)]
+struct Incomplete {
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    code: &'static str,
+    message: &'a str,
+    r#type: &'static str,
+}
+
+#[derive(Serialize)]
+struct Counts {
+    input_tokens: u64,
+    input_tokens_details: InputDetails,
+    output_tokens: u64,
+    output_tokens_details: OutputDetails,
+    total_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct InputDetails {
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct OutputDetails {
+    reasoning_tokens: u64,
+}
+
+impl Resource<'_> {
+    fn finish(&self) -> Option<Finish> {
+        self.answer.finish().filter(|_| matches!(self.state, State::Ended))
+    }
+
+    fn status(&self) -> &'static str {
+        match (self.state, self.finish()) {
+            (State::Begun, _) => "in_progress",
+            (State::Failed(_), _) => "failed",
+            (State::Ended, Some(Finish::Length | Finish::ContentFilter)) => "incomplete",
+            (State::Ended, _) => "completed",
+        }
+    }
+
+    fn incomplete_details(&self) -> Option<Incomplete> {
+        match self.finish()? {
+            Finish::Length => Some(Incomplete { reason: "max_output_tokens" }),
+            Finish::ContentFilter => Some(Incomplete { reason: "content_filter" }),
+            Finish::Stop | Finish::ToolCalls => None,
+        }
+    }
+
+    /// The codes are the few that OpenAI's SDKs know.
+    fn error(&self) -> Option<Failure<'_>> {
+        let State::Failed(error) = self.state else { return None };
+        let code = match (error.kind(), error.facts().fault) {
+            (Kind::RateLimited, _) => "rate_limit_exceeded",
+            (_, Fault::Client) => "invalid_prompt",
+            _ => "server_error",
+        };
+        Some(Failure { code, message: error.message(), r#type: error.facts().r#type })
+    }
+
+    fn usage(&self) -> Option<Counts> {
+        let Usage { input, output, total, cached, reasoning } =
+            self.answer.usage.filter(|_| !matches!(self.state, State::Begun))?;
+        Some(Counts {
+            input_tokens: input,
+            input_tokens_details: InputDetails { cached_tokens: cached, cache_write_tokens: 0 },
+            output_tokens: output,
+            output_tokens_details: OutputDetails { reasoning_tokens: reasoning },
+            total_tokens: total,
+        })
+    }
+
+    /// What the resource repeats of the request; the defaults for an answer that has none.
+    fn settings(&self) -> Cow<'_, str> {
+        match self.ask.echo.as_str() {
+            "" => Cow::Owned(settings::write(&Request::default())),
+            echo => Cow::Borrowed(echo),
+        }
+    }
+}
+
+impl Serialize for Resource<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let answer = self.answer;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &format_args!("resp_{}", answer.seed))?;
+        map.serialize_entry("object", "response")?;
+        map.serialize_entry("created_at", &answer.created)?;
+        // Codecs hold no clock. In whole seconds most answers end when they began.
+        map.serialize_entry("completed_at", &(self.status() == "completed").then_some(answer.created))?;
+        map.serialize_entry("status", self.status())?;
+        map.serialize_entry("incomplete_details", &self.incomplete_details())?;
+        map.serialize_entry("error", &self.error())?;
+        map.serialize_entry("model", &self.ask.model)?;
+        map.serialize_entry("output", &Items { answer, shown: self.shown })?;
+        map.serialize_entry("usage", &self.usage())?;
+        let settings = self.settings();
+        if let Ok(settings) = Body::parse(settings.as_bytes()) {
+            for (key, value) in settings.iter() {
+                match (&**key, answer.trace_id.as_deref()) {
+                    ("metadata", Some(trace_id)) => {
+                        map.serialize_entry(&**key, &Metadata { given: value, trace_id })?;
+                    }
+                    _ => map.serialize_entry(&**key, value)?,
+                }
+            }
+        }
+        if let Some(outputs) = &answer.custom_outputs {
+            map.serialize_entry("custom_outputs", outputs)?;
+        }
+        if let Some(databricks) = &answer.databricks {
+            map.serialize_entry("databricks_output", databricks)?;
+        }
+        map.end()
+    }
+}
+
+/// The client's metadata with the trace beside it.
+struct Metadata<'a> {
+    given: &'a RawValue,
+    trace_id: &'a str,
+}
+
+impl Serialize for Metadata<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Ok(given) = Body::parse(self.given.get().as_bytes()) {
+            for (key, value) in given.iter().filter(|(key, _)| **key != "trace_id") {
+                map.serialize_entry(&**key, value)?;
+            }
+        }
+        map.serialize_entry("trace_id", self.trace_id)?;
+        map.end()
+    }
+}
+
+struct Items<'a> {
+    answer: &'a Answer,
+    shown: &'a [usize],
+}
+
+impl Serialize for Items<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(Some(self.shown.len()))?;
+        for index in self.shown {
+            if let Some(output) = self.answer.items.get(*index) {
+                list.serialize_element(&Item::ended(output, &self.answer.item_id(*index)))?;
+            }
+        }
+        list.end()
+    }
+}
+
+/// An item of the output.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Item<'a> {
+    Known(Known<'a>),
+    Opaque(Opaque<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Known<'a> {
+    Message {
+        id: &'a str,
+        status: &'static str,
+        role: &'static str,
+        content: Content<'a>,
+    },
+    FunctionCall {
+        id: &'a str,
+        call_id: &'a str,
+        name: &'a str,
+        arguments: &'a str,
+        status: &'static str,
+    },
+    FunctionCallOutput {
+        id: &'a str,
+        call_id: &'a str,
+        output: &'a str,
+        status: &'static str,
+    },
+    Reasoning {
+        id: &'a str,
+        summary: Summary<'a>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        encrypted_content: Option<&'a str>,
+        status: &'static str,
+    },
+}
+
+/// A part of an item.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Part<'a> {
+    OutputText { text: &'a str, annotations: &'a [Box<RawValue>], logprobs: [(); 0] },
+    Refusal { refusal: &'a str },
+    SummaryText { text: &'a str },
+}
+
+impl<'a> Part<'a> {
+    pub(super) fn text(text: &'a str, annotations: &'a [Box<RawValue>]) -> Self {
+        Self::OutputText { text, annotations, logprobs: [] }
+    }
+}
+
+/// A message's parts: the text, then the refusal. One of them is always there once the message is complete.
+#[derive(Clone, Copy)]
+pub(super) struct Content<'a> {
+    text: &'a str,
+    refusal: &'a str,
+    annotations: &'a [Box<RawValue>],
+    begun: bool,
+}
+
+impl Serialize for Content<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        let has_text = !self.text.is_empty() || !self.annotations.is_empty() || self.refusal.is_empty();
+        if self.begun && has_text {
+            list.serialize_element(&Part::text(self.text, self.annotations))?;
+        }
+        if self.begun && !self.refusal.is_empty() {
+            list.serialize_element(&Part::Refusal { refusal: self.refusal })?;
+        }
+        list.end()
+    }
+}
+
+/// A reasoning item's text, as one summary part.
+pub(super) struct Summary<'a>(&'a str);
+
+impl Serialize for Summary<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let part = Some(Part::SummaryText { text: self.0 }).filter(|_| !self.0.is_empty());
+        serializer.collect_seq(part)
+    }
+}
+
+/// An item that we do not understand: as it came, or with an id of ours, because clients refuse items without one.
+pub(super) struct Opaque<'a> {
+    raw: &'a RawValue,
+    id: &'a str,
+}
+
+impl Serialize for Opaque<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Ok(fields) = Body::parse(self.raw.get().as_bytes()) else { return self.raw.serialize(serializer) };
+        if fields.scalar_at("id").is_some() {
+            return self.raw.serialize(serializer);
+        }
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", self.id)?;
+        for (key, value) in fields.iter().filter(|(key, _)| **key != "id") {
+            map.serialize_entry(&**key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl<'a> Item<'a> {
+    /// The item as it is announced: everything that identifies it, and none of what its deltas will add up to.
+    pub(super) fn begun(output: &'a Output, id: &'a str) -> Self {
+        let mut item = Self::of(&output.piece, id, "in_progress");
+        match &mut item {
+            Self::Known(Known::Message { content, .. }) => content.begun = false,
+            Self::Known(Known::FunctionCall { arguments, .. }) => *arguments = "",
+            Self::Known(Known::Reasoning { summary, .. }) => *summary = Summary(""),
+            _ => {}
+        }
+        item
+    }
+
+    /// The item as it will stay.
+    pub(super) fn ended(output: &'a Output, id: &'a str) -> Self {
+        Self::of(&output.piece, id, if output.complete { "completed" } else { "incomplete" })
+    }
+
+    fn of(piece: &'a Piece, id: &'a str, status: &'static str) -> Self {
+        Self::Known(match piece {
+            Piece::Message { text, refusal, annotations } => {
+                let content = Content { text, refusal, annotations, begun: true };
+                Known::Message { id, status, role: "assistant", content }
+            }
+            Piece::Call { call_id, name, arguments, .. } => {
+                Known::FunctionCall { id, call_id, name, arguments, status }
+            }
+            Piece::CallOutput { call_id, output, .. } => Known::FunctionCallOutput { id, call_id, output, status },
+            Piece::Reasoning { text, encrypted } => {
+                Known::Reasoning { id, summary: Summary(text), encrypted_content: encrypted.as_deref(), status }
+            }
+            Piece::Opaque { raw, .. } => return Self::Opaque(Opaque { raw, id }),
+        })
+    }
+}

@@ -1,0 +1,118 @@
+//! A backend's answer on its way into the transcoder, taken up again where its stream broke off.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+
+use super::source::{News, Source};
+use crate::error::{Error, Kind};
+use crate::gateway::Transcoder;
+use crate::upstream::{self, Backend, Call, Form};
+
+/// How often a stream is asked for again without anything new coming of it.
+const MOST: u32 = 3;
+
+/// The wait before it is asked for; twice as long each time.
+const WAIT: Duration = Duration::from_millis(250);
+
+/// A backend's answer as it comes, over as many streams as it takes.
+pub(super) struct Feed {
+    source: Source,
+    backend: Arc<Backend>,
+    /// How to ask for the rest, where the dialect has a way.
+    follow: Option<Call>,
+    /// Most bytes of a rest that comes as one document.
+    limit: usize,
+    /// The rest was asked for and is awaited.
+    awaited: Option<Awaited>,
+    /// What was asked for last, and how often.
+    asked: (String, u32),
+}
+
+type Awaited = Pin<Box<dyn Future<Output = Result<Rest, Error>> + Send>>;
+
+/// The rest of an answer.
+enum Rest {
+    /// Goes on as a stream.
+    Stream(Incoming),
+    /// Came as one document.
+    Whole(Bytes),
+}
+
+impl Feed {
+    pub(super) fn new(body: Incoming, backend: Arc<Backend>, follow: Option<Call>, limit: usize) -> Self {
+        Self { source: source(body, &backend), backend, follow, limit, awaited: None, asked: (String::new(), 0) }
+    }
+
+    /// Takes the next news of the backend into the transcoder; the last of them ends its answer.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, transcoder: &mut Transcoder) -> Poll<()> {
+        if let Some(awaited) = &mut self.awaited {
+            let rest = ready!(awaited.as_mut().poll(cx));
+            self.awaited = None;
+            match rest {
+                Ok(Rest::Stream(body)) => self.source = source(body, &self.backend),
+                Ok(Rest::Whole(body)) => transcoder.rest(&body),
+                Err(error) => self.stopped(Some(error), transcoder),
+            }
+        } else {
+            match ready!(self.source.poll_next(cx)) {
+                Some(Ok(bytes)) => transcoder.push(&bytes),
+                Some(Err(error)) => self.stopped(Some(error), transcoder),
+                None => self.stopped(None, transcoder),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// The backend's bytes as they are, for streams that are not taken up again.
+    pub(super) fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<News> {
+        self.source.poll_next(cx)
+    }
+
+    /// The stream has stopped: asks for the rest if there is a way, and lets the answer end here if not.
+    fn stopped(&mut self, error: Option<Error>, transcoder: &mut Transcoder) {
+        let worth = error.as_ref().is_none_or(|error| {
+            matches!(error.kind(), Kind::Cut | Kind::ConnectFailed | Kind::ConnectTimeout | Kind::BackendUnavailable)
+        });
+        let rest = self.follow.as_ref().filter(|_| worth).and_then(|call| Some((call.clone(), transcoder.resume()?)));
+        if let Some((call, path)) = rest {
+            if path != self.asked.0 {
+                self.asked = (path, 0);
+            }
+            if self.asked.1 < MOST {
+                self.asked.1 += 1;
+                self.ask(call);
+                return;
+            }
+        }
+        match error {
+            Some(error) => transcoder.fail(error),
+            None => transcoder.end(),
+        }
+    }
+
+    /// Asks for the rest, after a while if it was asked for in vain before.
+    fn ask(&mut self, call: Call) {
+        let (backend, limit, (path, times)) = (Arc::clone(&self.backend), self.limit, self.asked.clone());
+        self.awaited = Some(Box::pin(async move {
+            if times > 1 {
+                tokio::time::sleep(WAIT * 2_u32.pow(times - 2)).await;
+            }
+            let reply = backend.call(Call { rest: Some(path), ..call }).await?;
+            if reply.form == Form::Stream {
+                return Ok(Rest::Stream(reply.body));
+            }
+            let timeouts = &backend.timeouts;
+            let allowed = upstream::Limits { bytes: limit, idle: timeouts.idle, total: timeouts.total };
+            Ok(Rest::Whole(upstream::whole(reply.body, allowed).await?))
+        }));
+    }
+}
+
+fn source(body: Incoming, backend: &Backend) -> Source {
+    Source::new(body, backend.timeouts.first_byte, backend.timeouts.idle)
+}
