@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::Admin;
 use crate::config::{ClientLimits, Config};
 use crate::gateway::{Gateway, Observer, Snapshot};
-use crate::server::Server;
+use crate::server::{Server, Tls};
 use crate::telemetry::Metrics;
 
 /// A gateway with its ports bound, ready to run.
@@ -37,7 +37,8 @@ impl App {
         };
         // Operators get in although clients take every place.
         let for_operators = ClientLimits { connections: 256, ..config.limits };
-        let clients_port = bind(config.listen.clients, &config.limits)?;
+        let tls = config.listen.tls.as_ref().map(Tls::new).transpose().context("cannot set up TLS for clients")?;
+        let clients_port = bind(config.listen.clients, &config.limits)?.behind(tls);
         let admin_port = bind(config.listen.admin, &for_operators)?;
         let admin = Arc::new(Admin::new(Arc::clone(&metrics)));
         let gateway = Arc::new(Gateway::new(snapshot, Arc::clone(&metrics), observer));

@@ -25,8 +25,9 @@
 //!
 //! # Around it
 //!
-//! [`config`] turns the file into one resolved value or all of its problems; [`app`] builds every part once, starts them
-//! and stops them in order; [`admin`] is for operators; [`cli`] is the command line.
+//! [`config`] turns the file into one resolved value or all of its problems; [`net`] makes connections and asks small
+//! questions over them, for keys and for tokens; [`app`] builds every part once, starts them and stops them in order;
+//! [`admin`] is for operators; [`cli`] is the command line.
 
 pub mod admin;
 pub mod app;

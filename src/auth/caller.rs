@@ -26,6 +26,8 @@ pub enum Kind {
     Pat,
     /// By an OAuth access token.
     Oauth,
+    /// By a certificate, without a token.
+    Certificate,
 }
 
 impl Caller {

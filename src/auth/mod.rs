@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 
-use crate::config;
+use crate::config::{self, Pattern};
 use crate::error::{self, Error};
 
 mod bearer;
@@ -73,6 +74,8 @@ pub trait Method: Send + Sync {
 pub struct Authenticator {
     /// `None` lets everybody in.
     methods: Option<Vec<Box<dyn Method>>>,
+    /// The names in certificates that are as good as a token.
+    certificates: Vec<Pattern>,
     cache: Cache,
     /// The issuers' keys, for the authenticator that comes after this one.
     keys: Vec<Arc<Keys>>,
@@ -90,20 +93,31 @@ impl Authenticator {
         let methods = match auth {
             config::Auth::Anonymous => None,
             config::Auth::Methods(methods) => {
-                Some(methods.iter().map(|config| method(config, &mut keys)).collect::<io::Result<_>>()?)
+                let methods = methods.iter().filter_map(|config| method(config, &mut keys).transpose());
+                Some(methods.collect::<io::Result<_>>()?)
             }
+        };
+        let certificates = match auth {
+            config::Auth::Anonymous => Vec::new(),
+            config::Auth::Methods(methods) => methods.iter().flat_map(names).cloned().collect(),
         };
         keys.drain(..taken_over);
         let anonymous = Arc::new(Caller::named("anonymous", Kind::Anonymous));
-        Ok(Self { methods, cache: Cache::default(), keys, anonymous })
+        Ok(Self { methods, certificates, cache: Cache::default(), keys, anonymous })
     }
 
-    /// Who calls. A caller that is remembered costs a hash and a look-up.
+    /// Who calls, by the head of a request and the name in the certificate that the client has shown. A token decides
+    /// where there is one; a caller that is remembered by it costs a hash and a look-up.
     ///
     /// # Errors
     /// `Unauthenticated` or `Forbidden`, saying what is missing and never what exists; `IdentityUnavailable`.
-    pub async fn authenticate(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
+    pub async fn authenticate(&self, headers: &HeaderMap, peer: Option<&str>) -> Result<Arc<Caller>, Error> {
         let Some(methods) = &self.methods else { return Ok(Arc::clone(&self.anonymous)) };
+        if let Some(name) = peer.filter(|_| !headers.contains_key(AUTHORIZATION))
+            && self.certificates.iter().any(|pattern| pattern.matches(name))
+        {
+            return Ok(Arc::new(Caller::named(name, Kind::Certificate)));
+        }
         let token = Token::of_request(headers)
             .map_err(|missing| Error::new(error::Kind::Unauthenticated, missing).challenge("Bearer"))?;
         if let Some(caller) = (0..methods.len()).find_map(|place| self.cache.get(place, &token)) {
@@ -127,13 +141,23 @@ impl Authenticator {
     }
 }
 
-fn method(config: &config::Method, keys: &mut Vec<Arc<Keys>>) -> io::Result<Box<dyn Method>> {
-    Ok(match config {
+/// The method that looks at tokens, if it is one.
+fn method(config: &config::Method, keys: &mut Vec<Arc<Keys>>) -> io::Result<Option<Box<dyn Method>>> {
+    Ok(Some(match config {
         config::Method::Pat(config::Pat::Tokens(tokens)) => Box::new(Pats::listed(tokens)),
         config::Method::Pat(config::Pat::File(path)) => Box::new(Pats::in_file(path)?),
         config::Method::Pat(config::Pat::Workspace(workspace, cache)) => Box::new(AtWorkspace::new(workspace, *cache)?),
         config::Method::Oauth(oauth) => Box::new(Oauth::new(oauth, keys)?),
-    })
+        config::Method::Certificate(_) => return Ok(None),
+    }))
+}
+
+/// The names in certificates that a method takes.
+fn names(config: &config::Method) -> &[Pattern] {
+    match config {
+        config::Method::Certificate(names) => names,
+        _ => &[],
+    }
 }
 
 /// The error of a verdict that lets nobody in. The log learns which token it was by its fingerprint.
@@ -164,8 +188,6 @@ fn now() -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use http::header::AUTHORIZATION;
-
     use super::*;
     use crate::config::PatToken;
 
@@ -179,7 +201,7 @@ mod tests {
         for value in headers {
             map.append(AUTHORIZATION, value.parse().unwrap());
         }
-        auth.authenticate(&map).await.err().map(|error| error.message().to_owned())
+        auth.authenticate(&map, None).await.err().map(|error| error.message().to_owned())
     }
 
     #[tokio::test]

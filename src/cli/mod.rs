@@ -51,7 +51,7 @@ enum Command {
     },
     /// See it work: two small agents inside this process, split 90/10, no account and no config
     Demo(demo::Options),
-    /// Work with tokens for the config
+    /// Work with tokens: their digests, and what JWTs say
     #[command(subcommand)]
     Token(Token),
 }
@@ -60,6 +60,8 @@ enum Command {
 enum Token {
     /// Read a token from standard input and print its SHA-256 digest, as `auth: pat: tokens:` wants it
     Hash,
+    /// Read a JWT from standard input and print its header and claims, without verifying them
+    Inspect,
 }
 
 /// Runs the command line of this process.
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
         Command::Check { file } => check::run(&file),
         Command::Demo(options) => demo::run(&options),
         Command::Token(Token::Hash) => token::hash(),
+        Command::Token(Token::Inspect) => token::inspect(),
     }
 }
 

@@ -4,6 +4,7 @@ use super::listen::Listen;
 use super::node::Node;
 use super::oauth::Oauth;
 use super::pat::{Known, Pat};
+use super::pattern::Pattern;
 use super::workspace::Workspace;
 
 /// What to write under `auth`.
@@ -26,16 +27,20 @@ pub enum Method {
     Pat(Pat),
     /// Tokens of an OpenID provider.
     Oauth(Box<Oauth>),
+    /// The certificate that a client has shown, for callers without a token; its name must be one of these.
+    Certificate(Vec<Pattern>),
+}
+
+/// What methods depend on; each is none if it could not be read itself.
+pub(super) struct Around<'a> {
+    pub(super) listen: Option<&'a Listen>,
+    pub(super) workspace: Option<&'a Option<Workspace>>,
 }
 
 impl Auth {
-    /// Reads who may call; `listen` and `workspace` are none if they could not be read themselves.
-    pub(super) fn read(
-        node: &Node<'_>,
-        listen: Option<&Listen>,
-        workspace: Option<&Option<Workspace>>,
-    ) -> Option<Self> {
-        if node.is_list() { methods(node, workspace) } else { anonymous(node, listen) }
+    /// Reads who may call.
+    pub(super) fn read(node: &Node<'_>, around: &Around<'_>) -> Option<Self> {
+        if node.is_list() { methods(node, around) } else { anonymous(node, around.listen) }
     }
 }
 
@@ -54,24 +59,38 @@ fn anonymous(node: &Node<'_>, listen: Option<&Listen>) -> Option<Auth> {
     ))
 }
 
-fn methods(node: &Node<'_>, workspace: Option<&Option<Workspace>>) -> Option<Auth> {
+fn methods(node: &Node<'_>, around: &Around<'_>) -> Option<Auth> {
     let items = node.items(CHOICES)?;
     if items.is_empty() {
         return node.problem(format!("is empty, so nobody could call; write {CHOICES}"));
     }
     let mut known = Known::default();
-    let methods: Vec<_> = items.iter().map(|item| method(item, workspace, &mut known)).collect();
+    let methods: Vec<_> = items.iter().map(|item| method(item, around, &mut known)).collect();
     Some(Auth::Methods(methods.into_iter().collect::<Option<_>>()?))
 }
 
-fn method(node: &Node<'_>, workspace: Option<&Option<Workspace>>, known: &mut Known) -> Option<Method> {
-    let fields = node.fields(&["pat", "oauth"])?;
-    if let Some(node) = fields.optional("oauth") {
-        if fields.optional("pat").is_some() {
-            return node.problem("a method is one of `pat` and `oauth`; begin a new entry of the list with `- `");
+fn method(node: &Node<'_>, around: &Around<'_>, known: &mut Known) -> Option<Method> {
+    let fields = node.fields(&["pat", "oauth", "certificate"])?;
+    match ["pat", "oauth", "certificate"].map(|kind| fields.optional(kind)) {
+        [None, Some(node), None] => Oauth::read(node).map(|oauth| Method::Oauth(Box::new(oauth))),
+        [None, None, Some(node)] => certificate(node, around.listen).map(Method::Certificate),
+        [_, None, None] => {
+            let pat = fields.choice("pat", "`pat: { tokens: ... }` or `oauth: { issuer: ..., audience: ... }`")?;
+            Pat::read(pat, around.workspace, known).map(Method::Pat)
         }
-        return Oauth::read(node).map(|oauth| Method::Oauth(Box::new(oauth)));
+        _ => {
+            node.problem("a method is one of `pat`, `oauth` and `certificate`; begin a new entry of the list with `- `")
+        }
     }
-    let pat = fields.choice("pat", "`pat: { tokens: ... }` or `oauth: { issuer: ..., audience: ... }`")?;
-    Pat::read(pat, workspace, known).map(Method::Pat)
+}
+
+fn certificate(node: &Node<'_>, listen: Option<&Listen>) -> Option<Vec<Pattern>> {
+    const NAMES: &str = "a list of names in certificates such as `[ \"spiffe://prod/*\", client.example.com ]`";
+    let names = node.fields(&["names"])?.required("names", NAMES)?.texts(NAMES)?;
+    if listen.is_some_and(|listen| listen.tls.as_ref().is_none_or(|tls| tls.client_ca.is_none())) {
+        return node.problem(
+            "no client is asked for a certificate; write `listen: { clients: { address, tls: { client_ca } } }`",
+        );
+    }
+    Some(names.into_iter().map(Pattern::new).collect())
 }

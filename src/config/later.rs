@@ -4,7 +4,6 @@
 const LATER: &[&str] = &[
     "backends.*.limits",
     "listen.admin.tls",
-    "listen.clients.tls",
     "routes.*.fallback",
     "routes.*.match.body",
     "routes.*.match.caller",

@@ -1,7 +1,10 @@
 //! `listen`, `limits` and `timeouts`: where clients find us, what they may send and how long we wait for them.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
+
+use zeroize::Zeroizing;
 
 use super::node::Node;
 
@@ -11,13 +14,22 @@ const LEAST_HEAD: usize = 8 << 10;
 /// Most connections that can be asked for.
 const MOST_CONNECTIONS: usize = 1_000_000;
 
+const CERT: &str = "a PEM file of certificates, such as `cert.pem`";
+
+const KEY: &str = "a PEM file with the private key, such as `key.pem`";
+
+/// Largest file of certificates or keys.
+const LARGEST_PEM: u64 = 1 << 20;
+
 const ADDRESS: &str = "an address with a port such as `127.0.0.1:8080`";
 
 /// Where we listen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// For clients; 127.0.0.1:8080 unless said otherwise.
     pub clients: SocketAddr,
+    /// What clients see, if they come by TLS.
+    pub tls: Option<Tls>,
     /// For health, metrics and the admin API; 127.0.0.1:9090 unless said otherwise.
     pub admin: SocketAddr,
 }
@@ -25,7 +37,7 @@ pub struct Listen {
 impl Default for Listen {
     fn default() -> Self {
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { clients: loopback(8080), admin: loopback(9090) }
+        Self { clients: loopback(8080), tls: None, admin: loopback(9090) }
     }
 }
 
@@ -33,9 +45,10 @@ impl Listen {
     pub(super) fn read(node: &Node<'_>) -> Option<Self> {
         let fields = node.fields(&["clients", "admin"])?;
         let default = Self::default();
-        let clients = fields.or("clients", default.clients, address);
+        let clients = fields.or("clients", (default.clients, None), clients);
         let admin = fields.or("admin", default.admin, address);
-        let listen = Self { clients: clients?, admin: admin? };
+        let (clients, tls) = clients?;
+        let listen = Self { clients, tls, admin: admin? };
         if listen.collides() { node.problem("`clients` and `admin` are the same address") } else { Some(listen) }
     }
 
@@ -45,6 +58,17 @@ impl Listen {
         // Port 0 is any free port.
         clients.port() == admin.port() && clients.port() != 0 && same_host
     }
+}
+
+/// `address` alone, or `{ address: ..., tls: ... }`.
+fn clients(node: &Node<'_>) -> Option<(SocketAddr, Option<Tls>)> {
+    if !node.is_map() {
+        return Some((socket(node)?, None));
+    }
+    let fields = node.fields(&["address", "tls"])?;
+    let address = fields.required("address", ADDRESS).and_then(socket);
+    let tls = fields.or("tls", None, |node| Tls::read(node).map(Some));
+    Some((address?, tls?))
 }
 
 /// `address` alone, or `{ address: ... }`, where later settings of the listener will stand.
@@ -57,6 +81,35 @@ fn socket(node: &Node<'_>) -> Option<SocketAddr> {
         Some(port) => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?))),
         None => text.parse().ok(),
     })
+}
+
+/// The files of a TLS listener; they may change while it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate, with those that lead from it to an authority.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authorities one of which must have signed every client's certificate; none are asked for without.
+    pub client_ca: Option<PathBuf>,
+}
+
+impl Tls {
+    fn read(node: &Node<'_>) -> Option<Self> {
+        let fields = node.fields(&["cert", "key", "client_ca"])?;
+        let cert = fields.required("cert", CERT).and_then(|node| pem(node, CERT, "CERTIFICATE"));
+        let key = fields.required("key", KEY).and_then(|node| pem(node, KEY, "PRIVATE KEY"));
+        let client_ca = fields.or("client_ca", None, |node| pem(node, CERT, "CERTIFICATE").map(Some));
+        Some(Self { cert: cert?, key: key?, client_ca: client_ca? })
+    }
+}
+
+/// A file that holds what it should, as far as its labels tell.
+fn pem(node: &Node<'_>, wanted: &str, label: &str) -> Option<PathBuf> {
+    let bytes = Zeroizing::new(node.file(wanted, LARGEST_PEM)?);
+    let found =
+        String::from_utf8_lossy(&bytes).lines().any(|line| line.starts_with("-----BEGIN ") && line.contains(label));
+    if found { node.path(wanted) } else { node.problem(format!("holds no {label} in PEM; write {wanted}")) }
 }
 
 /// How much clients may send and hold.

@@ -37,7 +37,7 @@ pub use auth::{Auth, Method};
 pub use backend::{Backend, BackendTimeouts, Identity};
 pub use ca::CaBundle;
 pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, TokenEndpoint};
-pub use listen::{ClientLimits, ClientTimeouts, Listen};
+pub use listen::{ClientLimits, ClientTimeouts, Listen, Tls};
 pub use oauth::{Algorithm, Oauth};
 pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
@@ -148,8 +148,8 @@ fn read(root: &Node<'_>) -> Option<Config> {
     let limits = fields.or("limits", ClientLimits::default(), ClientLimits::read);
     let timeouts = fields.or("timeouts", ClientTimeouts::default(), ClientTimeouts::read);
     let workspace = fields.or("workspace", None, |node| Workspace::read(node).map(Some));
-    let auth =
-        fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, listen.as_ref(), workspace.as_ref()));
+    let around = auth::Around { listen: listen.as_ref(), workspace: workspace.as_ref() };
+    let auth = fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, &around));
     let declared = fields
         .required("backends", backend::CHOICES)
         .and_then(|node| backend::read_all(node, auth.as_ref(), workspace.as_ref()));

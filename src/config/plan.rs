@@ -34,6 +34,10 @@ impl Config {
         let (limits, timeouts) = (&self.limits, &self.timeouts);
         page.heading("listeners");
         page.row("clients", self.listen.clients);
+        if let Some(tls) = &self.listen.tls {
+            let asks = if tls.client_ca.is_some() { ", and asks clients for theirs" } else { "" };
+            page.row("", format!("by TLS, with the certificate in {}{asks}", tls.cert.display()));
+        }
         page.row("admin", self.listen.admin);
         page.row(
             "limits",
@@ -106,6 +110,10 @@ fn callers(auth: &Auth, page: &mut Page) {
             Method::Pat(Pat::File(path)) => page.row("pat", format!("those in {}", path.display())),
             Method::Pat(Pat::Workspace(workspace, cache)) => {
                 page.row("pat", format!("whoever {} knows, believed for {}", workspace.url, spell(*cache)));
+            }
+            Method::Certificate(names) => {
+                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+                page.row("certificate", names.join(", "));
             }
             Method::Oauth(oauth) => {
                 page.row("oauth", format!("{} for {}", oauth.issuer, oauth.audience.join(" or ")));

@@ -68,12 +68,12 @@ impl Lookup {
     }
 
     /// The answer for a caller, who is told of no route that it may not use.
-    pub(super) fn answer(&self, routes: &Table, caller: &Caller, head: &Parts) -> Result<Answered, Error> {
+    pub(super) fn answer(&self, routes: &Table, caller: &Caller, head: &Parts, https: bool) -> Result<Answered, Error> {
         #[derive(Serialize)]
         struct List<'a> {
             endpoints: Vec<Endpoint<'a>>,
         }
-        let origin = origin(head);
+        let origin = origin(head, https);
         let find = |what: &str, name: &str| {
             let found = routes.named(name, caller);
             found.ok_or_else(|| Error::new(Kind::ModelNotFound, format!("no {what} `{name}` here")))
@@ -109,13 +109,14 @@ fn endpoint<'a>(name: &'a str, route: &Route, origin: &str) -> Endpoint<'a> {
 }
 
 /// Where this client reaches us, as it says itself: it is told to nobody else.
-fn origin(head: &Parts) -> String {
+fn origin(head: &Parts, https: bool) -> String {
     let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     let authority = head.uri.authority().cloned().or(host).filter(|authority| !authority.as_str().contains('@'));
-    let scheme = if is_https(&head.headers) { "https" } else { "http" };
+    let scheme = if https || is_https(&head.headers) { "https" } else { "http" };
     authority.map_or_else(String::new, |authority| format!("{scheme}://{authority}"))
 }
 
+/// What ends TLS in front of us says so.
 fn is_https(headers: &HeaderMap) -> bool {
     headers.get("x-forwarded-proto").is_some_and(|scheme| scheme.as_bytes().eq_ignore_ascii_case(b"https"))
 }

@@ -14,6 +14,7 @@ use crate::config::ClientLimits;
 use crate::error::{Error, Kind};
 use crate::ir;
 use crate::route::Peek;
+use crate::server::PeerName;
 use crate::telemetry::Metrics;
 
 mod exchange;
@@ -83,13 +84,14 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         return pass(snapshot, &head, incoming, |_| true).await;
     }
     // 2. Authenticate.
-    let caller = snapshot.auth.authenticate(&head.headers).await?;
+    let certified = head.extensions.get::<PeerName>().map(|PeerName(name)| &**name);
+    let caller = snapshot.auth.authenticate(&head.headers, certified).await?;
     exchange.caller = Some(Arc::clone(&caller));
     if entrance == Entrance::Models {
         return Ok(reply::models(&snapshot.routes, &caller));
     }
     if let Entrance::Lookup(lookup) = &entrance {
-        return lookup.answer(&snapshot.routes, &caller, &head);
+        return lookup.answer(&snapshot.routes, &caller, &head, snapshot.https);
     }
     if entrance == Entrance::Workspace {
         return pass(snapshot, &head, incoming, |workspace| workspace.allows(head.uri.path())).await;

@@ -17,6 +17,8 @@ pub struct Snapshot {
     pub auth: Authenticator,
     /// Where requests go.
     pub routes: Table,
+    /// Clients come by TLS.
+    pub(super) https: bool,
     /// The workspace behind us, if there is one.
     pub(super) workspace: Option<Workspace>,
     /// Who answers, in the order of the config.
@@ -48,6 +50,7 @@ impl Snapshot {
         Ok(Self {
             auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
             routes,
+            https: config.listen.tls.is_some(),
             workspace: config.workspace.as_ref().map(Workspace::new).transpose()?,
             backends,
             limits: config.limits,

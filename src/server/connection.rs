@@ -1,12 +1,13 @@
 //! One connection: which protocol it speaks, and serving it until it ends or the server stops.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Request;
+use http::{Request, Response};
 use http_body::Body;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
@@ -16,7 +17,7 @@ use pin_project_lite::pin_project;
 use tokio_util::sync::CancellationToken;
 
 use super::io_limits::{Clock, Paced};
-use super::{Handler, answer};
+use super::{Handler, PeerName};
 use crate::config::ClientLimits;
 
 /// What an HTTP/2 connection begins with (RFC 9113, 3.4).
@@ -31,24 +32,40 @@ const STREAMS: u32 = 128;
 /// Bytes that may wait for a slow reader on one HTTP/2 stream.
 const SEND_BUFFER: usize = 64 * 1024;
 
+/// Who answers on a connection, and who is at its other end.
+pub(super) struct Served<H> {
+    pub(super) handler: Arc<H>,
+    pub(super) peer: Option<PeerName>,
+}
+
+impl<H: Handler> Served<H> {
+    /// The answer of the handler in the form that hyper wants.
+    async fn answer(&self, mut request: Request<Incoming>) -> Result<Response<H::Body>, Infallible> {
+        if let Some(peer) = &self.peer {
+            request.extensions_mut().insert(peer.clone());
+        }
+        Ok(Arc::clone(&self.handler).handle(request).await)
+    }
+}
+
 /// Serves one connection to its end.
 pub(super) async fn serve<H: Handler>(
     mut io: Paced,
-    handler: Arc<H>,
+    served: Arc<Served<H>>,
     limits: ClientLimits,
     idle: Duration,
     stop: CancellationToken,
 ) {
     // The head's deadline runs while the protocol is found out, too: a client that says nothing gets nothing.
-    let served = match tokio::select! {
+    let ended = match tokio::select! {
         speaks = speaks_http2(&mut io) => speaks,
         () = stop.cancelled() => return,
     } {
-        Ok(true) => two(io, handler, &limits, stop).await,
-        Ok(false) => one(io, handler, &limits, idle, stop).await,
+        Ok(true) => two(io, served, &limits, stop).await,
+        Ok(false) => one(io, served, &limits, idle, stop).await,
         Err(error) => return tracing::debug!(%error, "connection ended before a request"),
     };
-    if let Err(error) = served {
+    if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
 }
@@ -71,18 +88,18 @@ async fn speaks_http2(io: &mut Paced) -> io::Result<bool> {
 
 async fn one<H: Handler>(
     io: Paced,
-    handler: Arc<H>,
+    served: Arc<Served<H>>,
     limits: &ClientLimits,
     idle: Duration,
     stop: CancellationToken,
 ) -> hyper::Result<()> {
     let clock = io.clock();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (handler, clock) = (Arc::clone(&handler), clock.clone());
+        let (served, clock) = (Arc::clone(&served), clock.clone());
         clock.busy();
         async move {
-            let response = answer(handler, request).await?;
-            Ok::<_, std::convert::Infallible>(response.map(|inner| Ended { inner, clock }))
+            let response = served.answer(request).await?;
+            Ok::<_, Infallible>(response.map(|inner| Ended { inner, clock }))
         }
     });
     let connection = http1::Builder::new()
@@ -103,13 +120,16 @@ async fn one<H: Handler>(
 
 async fn two<H: Handler>(
     io: Paced,
-    handler: Arc<H>,
+    served: Arc<Served<H>>,
     limits: &ClientLimits,
     stop: CancellationToken,
 ) -> hyper::Result<()> {
     // From here on hyper's pings watch over the connection.
     io.clock().busy();
-    let service = service_fn(move |request| answer(Arc::clone(&handler), request));
+    let service = service_fn(move |request| {
+        let served = Arc::clone(&served);
+        async move { served.answer(request).await }
+    });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 /// Between requests.
 const IDLE: u8 = 0;
@@ -34,9 +36,12 @@ impl Clock {
     }
 }
 
+/// What a client is connected by.
+pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
 /// A socket under the deadlines for heads and for writes.
 pub(super) struct Paced {
-    stream: TcpStream,
+    stream: Stream,
     clock: Clock,
     /// Bytes read while the protocol was found out.
     begun: Vec<u8>,
@@ -50,7 +55,7 @@ pub(super) struct Paced {
 
 impl Paced {
     /// A new connection; its first head's deadline begins now.
-    pub(super) fn new(stream: TcpStream, head: Duration, send: Duration) -> Self {
+    pub(super) fn new(stream: Stream, head: Duration, send: Duration) -> Self {
         let clock = Clock(Arc::new(AtomicU8::new(HEAD)));
         let head_timer = Box::pin(tokio::time::sleep(head));
         Self { stream, clock, begun: Vec::new(), given: 0, head, send, head_timer, send_timer: None }

@@ -1,6 +1,5 @@
 //! Listening: HTTP/1.1 and HTTP/2 on one port, limits on what clients may do, and a drain that loses nothing.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use prometheus::IntGauge;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,8 +20,11 @@ use crate::config::{ClientLimits, ClientTimeouts};
 
 mod connection;
 mod io_limits;
+mod tls;
 
-use io_limits::Paced;
+pub use tls::{PeerName, Tls};
+
+use io_limits::{Paced, Stream};
 
 /// What answers requests; the server knows nothing of gateways.
 pub trait Handler: Send + Sync + 'static {
@@ -41,6 +44,7 @@ pub struct Server {
     limits: ClientLimits,
     timeouts: ClientTimeouts,
     connections: IntGauge,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Server {
@@ -60,7 +64,13 @@ impl Server {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
-        Ok(Self { listener: TcpListener::from_std(socket.into())?, limits, timeouts, connections })
+        Ok(Self { listener: TcpListener::from_std(socket.into())?, limits, timeouts, connections, tls: None })
+    }
+
+    /// The same behind TLS, if there is any.
+    #[must_use]
+    pub fn behind(self, tls: Option<Tls>) -> Self {
+        Self { tls: tls.map(Arc::new), ..self }
     }
 
     /// The address that was bound.
@@ -79,9 +89,8 @@ impl Server {
         let cut = CancellationToken::new();
         while let Some(stream) = self.accept(&places, &stop).await {
             let (stream, place) = stream;
-            let paced = Paced::new(stream, self.timeouts.head, self.timeouts.send);
             let connection =
-                connection::serve(paced, Arc::clone(&handler), self.limits, self.timeouts.idle, stop.clone());
+                connect(stream, self.tls.clone(), Arc::clone(&handler), self.limits, self.timeouts, stop.clone());
             let (cut, open) = (cut.clone(), Open::count(&self.connections));
             tasks.spawn(async move {
                 tokio::select! {
@@ -133,6 +142,33 @@ impl Server {
     }
 }
 
+/// Serves a connection from its handshake on.
+async fn connect<H: Handler>(
+    stream: TcpStream,
+    tls: Option<Arc<Tls>>,
+    handler: Arc<H>,
+    limits: ClientLimits,
+    timeouts: ClientTimeouts,
+    stop: CancellationToken,
+) {
+    let (stream, peer): (Stream, _) = match tls {
+        None => (Either::Left(stream), None),
+        Some(tls) => {
+            let shaken = tokio::select! {
+                shaken = tls.accept(stream, timeouts.head) => shaken,
+                () = stop.cancelled() => return,
+            };
+            match shaken {
+                Ok((stream, peer)) => (Either::Right(stream), peer),
+                Err(error) => return tracing::debug!(%error, "no TLS handshake"),
+            }
+        }
+    };
+    let paced = Paced::new(stream, timeouts.head, timeouts.send);
+    let caller = connection::Served { handler, peer };
+    connection::serve(paced, Arc::new(caller), limits, timeouts.idle, stop).await;
+}
+
 /// Counts a connection while it is open.
 struct Open(IntGauge);
 
@@ -147,9 +183,4 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.0.dec();
     }
-}
-
-/// The answer of a handler in the form that hyper wants.
-async fn answer<H: Handler>(handler: Arc<H>, request: Request<Incoming>) -> Result<Response<H::Body>, Infallible> {
-    Ok(handler.handle(request).await)
 }

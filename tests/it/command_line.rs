@@ -59,6 +59,25 @@ fn token_hash_prints_the_digest_and_nothing_else() {
 }
 
 #[test]
+fn token_inspect_shows_claims_and_never_the_token() {
+    let part = crate::support::oidc::base64url;
+    let claims =
+        format!(r#"{{"iss":"https://example.com","exp":{},"x":"\\u001b[31m"}}"#, crate::support::oidc::now() + 7_300);
+    let token = format!("{}.{}.c2lnbmF0dXJl", part(r#"{"alg":"RS256","kid":"k1"}"#), part(&claims));
+    let (code, out, err) = run(&["token", "inspect"], &format!("{token}\n"));
+    assert_eq!((code, err.as_str()), (0, ""));
+    for word in ["not verified", "\"RS256\"", "\"k1\"", "\"https://example.com\"", "(in 2 hours)", "\\u001b[31m"] {
+        assert!(out.contains(word), "{word} is missing in:\n{out}");
+    }
+    assert!(!out.contains("c2lnbmF0dXJl") && !out.contains('\u{1b}'), "{out}");
+    for wrong in ["dapi0123456789", "a.b.c", &token.replace("c2lnbmF0dXJl", "x.y")] {
+        let (code, out, err) = run(&["token", "inspect"], wrong);
+        assert_eq!((code, out.as_str()), (2, ""), "{wrong}");
+        assert!(err.contains("not a JWT") && !err.contains("dapi") && !err.contains("a.b.c"), "{err}");
+    }
+}
+
+#[test]
 fn check_prints_the_plan_or_every_problem() {
     let (code, out, err) = run(&["check", &config_file("good", GOOD)], "");
     assert_eq!(code, 0, "{err}");

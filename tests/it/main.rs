@@ -17,6 +17,7 @@ mod auth;
 mod background;
 mod bad_input;
 mod cancel;
+mod client_tls;
 mod command_line;
 mod credentials;
 mod cut;

@@ -48,7 +48,10 @@ fn what_would_make_tokens_worthless_is_refused() {
         let message = oauth_problem(&fields);
         assert!(message.starts_with(&format!("1: auth[0].{says}")), "{fields}: {message}");
     }
-    assert!(only_problem(&with_auth("[ { oauth: {}, pat: {} } ]")).contains("a method is one of `pat` and `oauth`"));
+    assert!(
+        only_problem(&with_auth("[ { oauth: {}, pat: {} } ]"))
+            .contains("a method is one of `pat`, `oauth` and `certificate`")
+    );
 }
 
 #[test]
@@ -134,4 +137,28 @@ fn a_credential_is_one_thing_with_all_it_needs() {
         format!("credential: {{ {own_text}, scope: x }} }}", own_text = "client_credentials: { id: sp, secret: s");
     let Credential::ClientCredentials(own) = &backend(&text).backends[2].credential else { panic!("{text}") };
     assert_eq!(own.endpoint.place, Place::Discovered("http://127.0.0.1/".parse().unwrap()));
+}
+
+#[test]
+fn tls_needs_files_that_hold_what_they_should() {
+    let folder = std::env::temp_dir().join(format!("cutover-tls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(folder.join(name), text).unwrap();
+        folder.join(name).display().to_string()
+    };
+    let cert = file("cert.pem", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n");
+    let key = file("key.pem", "-----BEGIN EC PRIVATE KEY-----\n-----END EC PRIVATE KEY-----\n");
+    let listen = |tls: &str| format!("{WHOLE}listen: {{ clients: {{ address: '127.0.0.1:1', tls: {{ {tls} }} }} }}\n");
+    assert!(good(&listen(&format!("cert: '{cert}', key: '{key}'"))).listen.tls.is_some());
+    assert!(only_problem(&listen(&format!("cert: '{cert}'"))).contains("tls.key: is missing; write a PEM file"));
+    assert!(
+        only_problem(&listen(&format!("cert: '{key}', key: '{key}'")))
+            .contains("tls.cert: holds no CERTIFICATE in PEM")
+    );
+    assert!(only_problem(&listen(&format!("cert: absent.pem, key: '{key}'"))).contains("tls.cert: cannot be read"));
+    assert!(
+        only_problem(&with_auth("[ { certificate: { names: '*' } } ]"))
+            .contains("no client is asked for a certificate")
+    );
 }

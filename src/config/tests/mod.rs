@@ -253,7 +253,6 @@ fn what_this_version_does_not_do_is_refused_by_name() {
         (route("match: { caller: x }"), "routes[0].match.caller"),
         (route("match: { body: x }"), "routes[0].match.body"),
         (route("sticky: [ fingerprint ]"), "routes[0].sticky[0]"),
-        (format!("{WHOLE}listen: {{ clients: {{ address: '127.0.0.1:1', tls: {{}} }} }}\n"), "listen.clients.tls"),
         (format!("{WHOLE}listen: {{ admin: {{ address: '127.0.0.1:1', tls: {{}} }} }}\n"), "listen.admin.tls"),
     ] {
         let message = problems(&text).join("\n");

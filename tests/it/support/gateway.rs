@@ -28,7 +28,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Starts with this config; the ports are filled in.
+    /// Starts with this config; the ports are filled in, unless it begins with them.
     #[expect(clippy::unused_async, reason = "binding and spawning need a runtime, which an async fn asks for")]
     pub async fn start(yaml: &str) -> Self {
         static PROVIDER: Once = Once::new();
@@ -36,7 +36,8 @@ impl Gateway {
             let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
             super::log::capture();
         });
-        let text = format!("listen: {{ clients: '127.0.0.1:0', admin: '127.0.0.1:0' }}\n{yaml}");
+        let listen = "listen: { clients: '127.0.0.1:0', admin: '127.0.0.1:0' }\n";
+        let text = format!("{}{yaml}", if yaml.starts_with("listen:") { "" } else { listen });
         let config = Config::parse(&text, Path::new("."), &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
         let (offers, finished) = mpsc::channel(20_000);
         let app = App::build(&config, Some(offers)).unwrap();
