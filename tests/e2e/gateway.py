@@ -28,6 +28,7 @@ def config(running: dict[str, servers.Server], clients: int, admin: int) -> dict
                 "url": running[backend.server].url + backend.path,
                 "dialect": backend.dialect,
                 "credential": "none",
+                **backend.options,
             }
             for backend in BACKENDS
         },
