@@ -90,7 +90,9 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
     let Arrived { entrance, bytes, body, headers, caller, id } = *arrived;
     let voices = Voices::of(entrance, body, route)?;
     let alike = voices.reads.name() == backend.dialect.name();
-    let verbatim = backend.verbatim && alike && voices.shape == Shape::OpenAi;
+    // Clients of invocations know no `event:` lines and read errors of another shape.
+    let openai = voices.shape == Shape::OpenAi && voices.surface == Surface::OpenAi;
+    let verbatim = backend.verbatim && alike && openai;
     let mut request = voices.reads.read_request(body)?;
     let trace = asks_for_trace(&mut request, headers);
     let previous = previous(&request);
@@ -257,14 +259,23 @@ pub(super) fn passed(headers: &HeaderMap, trace: bool) -> HeaderMap {
     passed
 }
 
-/// The body as it came, but for the value of `model` where the backend knows the agent by another name.
+/// The body as it came, but for the value of `model` where the backend knows the agent by another name; a body that names
+/// none, as on the invocations path, gets it in front.
 fn with_model(bytes: &Bytes, body: &Body<'_>, model: Option<&str>) -> Bytes {
-    let (Some(name), Some(value)) = (model, body.get("model")) else { return bytes.clone() };
-    let begin = value.get().as_ptr() as usize - bytes.as_ptr() as usize;
-    let end = begin + value.get().len();
+    let Some(name) = model.map(crate::ir::json) else { return bytes.clone() };
+    let (begin, end, name) = match body.get("model") {
+        Some(value) => {
+            let begin = value.get().as_ptr() as usize - bytes.as_ptr() as usize;
+            (begin, begin + value.get().len(), name.get().to_owned())
+        }
+        None => {
+            let first = bytes.iter().position(|byte| *byte == b'{').map_or(0, |brace| brace + 1);
+            let comma = if body.iter().next().is_some() { "," } else { "" };
+            (first, first, format!("\"model\":{}{comma}", name.get()))
+        }
+    };
     let (Some(before), Some(after)) = (bytes.get(..begin), bytes.get(end..)) else { return bytes.clone() };
-    let name = crate::ir::json(name);
-    [before, name.get().as_bytes(), after].concat().into()
+    [before, name.as_bytes(), after].concat().into()
 }
 
 #[cfg(test)]
@@ -288,5 +299,19 @@ mod tests {
         let sent = with_model(&bytes, &body, Some("q\"z"));
         assert_eq!(&sent[..], br#"{ "x": "model", "model" : "q\"z", "input": [1 , 2] }"#);
         assert_eq!(with_model(&bytes, &body, None), bytes);
+    }
+
+    #[test]
+    fn a_body_that_names_no_model_gets_the_backends() {
+        for (given, wanted) in [
+            (" { \"input\": \"{\" }", " {\"model\":\"m\", \"input\": \"{\" }"),
+            ("{\"input\":{}}", "{\"model\":\"m\",\"input\":{}}"),
+            ("{}", "{\"model\":\"m\"}"),
+        ] {
+            let bytes = Bytes::from(given);
+            let body = Body::parse(&bytes).unwrap();
+            assert_eq!(with_model(&bytes, &body, Some("m")), wanted, "{given}");
+            assert_eq!(with_model(&bytes, &body, None), bytes);
+        }
     }
 }

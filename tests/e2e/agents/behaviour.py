@@ -106,8 +106,19 @@ def steps(turn: Turn) -> Iterator[Step]:
             yield from say("saw: " + " ".join(turn.roles))
         case "empty":
             return
+        case _ if wants_weather(turn):
+            yield weather_call()
         case text:
             yield from say(f"echo: {text}")
+
+
+def wants_weather(turn: Turn) -> bool:
+    """Whether the user asks for the weather in so many words, as the Open Responses compliance suite does."""
+    return "the weather like" in turn.text
+
+
+def weather_call() -> Call:
+    return Call("call_weather", '{"location": "San Francisco, CA"}')
 
 
 def usage(turn: Turn, text: str) -> dict[str, int]:
