@@ -109,15 +109,11 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
         conversation: conversation.as_deref(),
         number: number(id),
     };
-    let mut dropped = Dropped::default();
-    let sent = if verbatim {
-        with_model(bytes, body, backend.model.as_deref())
+    let (sent, dropped) = if verbatim {
+        (with_model(bytes, body, backend.model.as_deref()), Dropped::default())
     } else {
-        dropped = dialect::admit(&request, backend.dialect)?;
-        for (name, _) in request.rest.iter().filter(|_| !alike) {
-            dropped.note(name);
-        }
-        backend.dialect.write_request(&request, &target, &mut dropped)?.into()
+        let (written, dropped) = dialect::write(&request, backend.dialect, &target)?;
+        (Bytes::from(written), dropped)
     };
     let call = Call {
         body: sent,
