@@ -46,12 +46,14 @@ pub(super) async fn answer(
     plan: Plan,
     limits: &ClientLimits,
     timeouts: &ClientTimeouts,
+    exchange: &mut Exchange,
 ) -> Result<Answered, Error> {
     match (reply.form, plan.stream) {
         (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, plan, limits, timeouts.keep_alive)))),
         (Form::Stream, false) => {
             let (client, ask) = (plan.client, plan.ask.clone());
             let answer = collect(reply, plan, limits).await?;
+            exchange.met_unknown(answer.unknown);
             Ok(Answered::Plain(write(client, &ask, &answer)))
         }
         (Form::Plain, stream) => {
@@ -61,13 +63,13 @@ pub(super) async fn answer(
             if plan.verbatim && !stream {
                 return Ok(Answered::Plain(body));
             }
-            read(&body, &plan, limits)
+            read(&body, &plan, limits, exchange)
         }
     }
 }
 
 /// A plain answer for a client of either kind.
-fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Error> {
+fn read(body: &[u8], plan: &Plan, limits: &ClientLimits, exchange: &mut Exchange) -> Result<Answered, Error> {
     let mut assembler = assembler(plan, limits, true);
     let mut out = BytesMut::new();
     let mut writer = plan.stream.then(|| plan.client.writer(&plan.ask));
@@ -78,6 +80,7 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Err
     };
     assembler.start(&mut emit);
     plan.backend.dialect.read_answer(body, &mut |fragment: Fragment<'_>| assembler.push(fragment, &mut emit));
+    exchange.met_unknown(assembler.answer().unknown);
     let answer = finished(assembler.into_answer(), plan.client, plan.kept)?;
     // Nothing has been sent yet, so a failure is an HTTP error even for a client that asked for a stream.
     Ok(if plan.stream {
@@ -301,8 +304,9 @@ impl HttpBody for Body {
                     (None, None) => exchange.complete(),
                     _ => {}
                 }
-                if let Some(Ok(bytes)) = &next {
-                    exchange.sent(bytes.len());
+                match &next {
+                    Some(Ok(bytes)) => exchange.sent(bytes.len()),
+                    _ => exchange.met_unknown(relay.transcoder.answer().unknown),
                 }
                 Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
             }

@@ -24,6 +24,10 @@ const PASSED: &[&str] = &["traceparent", "tracestate", "x-request-id"];
 /// How clients of an AgentServer ask for the id of the trace.
 const RETURN_TRACE: HeaderName = HeaderName::from_static("x-mlflow-return-trace-id");
 
+/// How a client asks to see more than its kind of client usually does: `server_tools` are the calls that the agent ran
+/// itself.
+const SHOW: HeaderName = HeaderName::from_static("x-cutover-show");
+
 /// A request that is ready to be sent.
 pub(super) struct Outbound {
     /// Who it goes to.
@@ -34,6 +38,8 @@ pub(super) struct Outbound {
     pub(super) plan: Plan,
     /// What was left out.
     pub(super) dropped: Dropped,
+    /// How many of its fields nobody here knows.
+    pub(super) unknown: usize,
 }
 
 /// What becomes of the answer.
@@ -124,7 +130,7 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
     };
     let reader = backend.dialect.reader_for(&request, &target);
     let follow = reader.resume().map(|_| Call { body: Bytes::new(), ..call.clone() });
-    let ask = Ask { trace, ..voices.ask(entrance, body, route, &request) };
+    let ask = Ask { trace, ..voices.ask(arrived, route, &request) };
     let calls = Calls { hold: !ask.show_agents_calls, declared: request.declared().map(str::to_owned).collect() };
     let plan = Plan {
         backend: Arc::clone(&backend),
@@ -137,7 +143,7 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
         verbatim,
         kept,
     };
-    Ok(Outbound { backend, call, plan, dropped })
+    Ok(Outbound { backend, call, plan, dropped, unknown: request.rest.len() })
 }
 
 /// The dialects a client speaks: in its request, and in what it wants to read.
@@ -188,7 +194,9 @@ impl Voices {
         writes == ChatAgent.name() || (writes == Responses.name() && self.surface == Surface::Invocations)
     }
 
-    fn ask(&self, entrance: &Entrance, body: &Body<'_>, route: &Route, request: &Request<'_>) -> Ask {
+    fn ask(&self, arrived: &Arrived<'_>, route: &Route, request: &Request<'_>) -> Ask {
+        let Arrived { entrance, body, headers, .. } = *arrived;
+        let shown = headers.get_all(SHOW).iter().any(|value| value == "server_tools");
         let model = match (&request.model, entrance) {
             (Some(model), _) => model.to_string(),
             (None, Entrance::Invocations(Some(name))) => name.clone(),
@@ -201,7 +209,7 @@ impl Voices {
             include_usage: request.include_usage,
             shape: self.shape,
             wrapped: self.writes.name() == SplitChatMessages.name() && body.get("query").is_none(),
-            show_agents_calls: route.show_server_tools || self.shows_agents_calls(),
+            show_agents_calls: route.show_server_tools || shown || self.shows_agents_calls(),
             trace: None,
             starting_after: None,
             echo: if responses { Responses::echo(request) } else { String::new() },
