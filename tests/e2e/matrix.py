@@ -32,7 +32,8 @@ class Backend:
 
     @property
     def usage_in_stream(self) -> bool:
-        return self.is_model or self.dialect in ("chat_agent", "chat_model") or (self.dialect == "responses" and not self.streams)
+        counting = self.is_model or self.dialect in ("chat_agent", "chat_model")
+        return counting or (self.dialect == "responses" and not self.streams)
 
 
 @dataclass(frozen=True)

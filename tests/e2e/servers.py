@@ -136,7 +136,8 @@ def openai_servers(logs: Path) -> Server:
 def running(logs: Path) -> Iterator[dict[str, Server]]:
     """All servers by name, healthy; ended on the way out."""
     models = saved_models()
-    servers = [*(scoring(agent, models, logs) for agent in AGENTS), app(logs), emulator(models, logs), openai_servers(logs)]
+    servers = [scoring(agent, models, logs) for agent in AGENTS]
+    servers += [app(logs), emulator(models, logs), openai_servers(logs)]
     try:
         for server in servers:
             server.wait()

@@ -1,4 +1,4 @@
-"""EMULATOR, not a real server: the Responses wire in full, every event legal and in order, and what it refuses to read."""
+"""EMULATOR, not a real server: the Responses wire in full, each event legal and in order, and what it does not read."""
 
 import json
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
-"""EMULATOR, not a real model: what the OpenAI-compatible servers here say, as neutral steps keyed on the last user text.
+"""EMULATOR, not a real model: what the OpenAI-compatible servers say, as neutral steps keyed on the last user text.
 
-The agents' behaviour is the base; on top of it comes what MLflow's agents cannot say: refusals, answers cut by length or
-by a filter, reasoning between calls, and errors with a status of their own.
+The agents' behaviour is the base; on top of it comes what MLflow's agents cannot say: refusals, answers cut by length
+or by a filter, reasoning between calls, and errors with a status of their own.
 """
 
 from collections.abc import Iterator
