@@ -210,7 +210,7 @@ impl Relay {
                     return Poll::Ready(Some(Err(Aborted)));
                 }
                 State::Flowing => {
-                    let ready = self.transcoder.out().len();
+                    let ready = self.ready();
                     let news = if self.verbatim.is_some() { self.pass(cx) } else { self.translate(cx) };
                     match news {
                         Poll::Pending if ready == 0 => {
@@ -256,6 +256,9 @@ impl Relay {
         let mut frame = BytesMut::new();
         if let (Some(error), Some(writer)) = (broken, &mut self.verbatim) {
             writer.event(&Event::Failed(error), answer, &mut frame);
+            // Half a frame of the backend's would spoil ours.
+            let whole = crate::sse::whole_frames(self.transcoder.out());
+            self.transcoder.out().truncate(whole);
         }
         self.transcoder.out().extend_from_slice(&frame);
         self.over(!frame.is_empty());
@@ -273,7 +276,18 @@ impl Relay {
         if let Some(silence) = &mut self.keep_alive {
             silence.spoke();
         }
-        self.transcoder.out().split().freeze()
+        let ready = self.ready();
+        self.transcoder.out().split_to(ready).freeze()
+    }
+
+    /// How many bytes may be handed on: whole frames, unless one is too large to be gathered, and at the end all there is.
+    fn ready(&mut self) -> usize {
+        let flowing = matches!(self.state, State::Flowing);
+        let out = self.transcoder.out();
+        match out.len() {
+            all if self.verbatim.is_none() || !flowing => all,
+            all => Some(crate::sse::whole_frames(out)).filter(|whole| *whole > 0 || all < ENOUGH).unwrap_or(all),
+        }
     }
 }
 

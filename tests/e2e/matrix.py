@@ -28,11 +28,12 @@ class Backend:
 
     @property
     def talks(self) -> list[str]:
-        return [*MODEL_TALKS, SLOW] if self.is_model else [*TALKS, SLOW]
+        return [*MODEL_TALKS, SLOW] if self.is_model else [*TALKS, *ENDINGS.get(self.dialect, ()), SLOW]
 
     @property
     def usage_in_stream(self) -> bool:
-        return self.is_model or self.dialect in ("chat_agent", "chat_model") or (self.dialect == "responses" and not self.streams)
+        counting = self.is_model or self.dialect in ("chat_agent", "chat_model")
+        return counting or (self.dialect == "responses" and not self.streams)
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,8 @@ TALKS = ["text", "unicode", "history", "tools", "client tool", "parallel", "cust
 # The tools of a model are its client's to run, and it knows no custom inputs.
 MODEL_TALKS = [talk for talk in TALKS if talk not in ("tools", "custom")] + model_talks.TALKS
 FAILURES = {"boom": None, "boom mid": None, model_talks.CUT: None, **model_talks.REFUSED}
+# What an agent can say of these, by its dialect.
+ENDINGS = {"chat_agent": ["length"], "chat_model": ["length", "refusal"], "responses": ["refusal"]}
 SLOW = "slow"
 # Clients of four dialects, to see that pieces arrive one by one.
 SLOW_CLIENTS = ("openai3 chat", "openai3 responses", "mlflow ChatAgent", "curl invocations split")
@@ -229,16 +232,20 @@ def expected(cell: Cell) -> Expected:
         ran = []
     finish = "completed" if cell.client.dialect.startswith("responses") else "tool_calls" if calls else "stop"
     prompt, completion = len(said(cell).split()), len(text.split())
-    counted = cell.backend.dialect not in ("split_chat_messages", "durable") and "split" not in cell.client.dialect
-    counted = counted and (not cell.streams or cell.backend.usage_in_stream) and cell.talk != "empty"
     return Expected(
         text=text,
         finish=finish,
         calls=calls,
         ran=ran,
-        usage=[prompt, completion, prompt + completion] if counted else None,
+        usage=[prompt, completion, prompt + completion] if counted(cell) and cell.talk != "empty" else None,
         custom={"seen": bodies.CUSTOM} if cell.talk == "custom" else None,
     )
+
+
+def counted(cell: Cell) -> bool:
+    """Whether the backend counts tokens in this mode, and the client is told."""
+    tells = cell.backend.dialect not in ("split_chat_messages", "durable") and "split" not in cell.client.dialect
+    return tells and (not cell.streams or cell.backend.usage_in_stream)
 
 
 def of_model(cell: Cell, answer: model_talks.Said) -> Expected:
@@ -255,7 +262,7 @@ def of_model(cell: Cell, answer: model_talks.Said) -> Expected:
         finish=answer.finish(dialect),
         calls=list(answer.calls) if cell.carries_tools else [],
         ran=[],
-        usage=[*counts, sum(counts)] if dialect != "split" else None,
+        usage=[*counts, sum(counts)] if counted(cell) else None,
     )
 
 

@@ -61,7 +61,21 @@ class Custom:
     outputs: dict[str, Any]
 
 
-Step = Text | Call | Reasoning | Pause | Custom
+@dataclass
+class Refusal:
+    """A piece of a refusal; ChatModel and the responses dialect can carry it."""
+
+    delta: str
+
+
+@dataclass
+class Stop:
+    """The end of an answer that is not a natural one, by Chat Completions' name; the chat dialects can carry it."""
+
+    reason: str
+
+
+Step = Text | Call | Reasoning | Pause | Custom | Refusal | Stop
 
 
 def words(text: str) -> list[str]:
@@ -95,6 +109,11 @@ def steps(turn: Turn) -> Iterator[Step]:
         case "reason":
             yield Reasoning("The user wants a thought.")
             yield from say("Thought about it.")
+        case "refusal":
+            yield from (Refusal(piece) for piece in words("I cannot help with that."))
+        case "length":
+            yield from say("Once upon a time there")
+            yield Stop("length")
         case "slow":
             for tick in range(1, 21):
                 yield Pause(0.1)

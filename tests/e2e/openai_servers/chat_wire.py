@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
-from behaviour import Call, Pause, Reasoning, Text, Turn
-from talks import CutCall, Failure, Refusal, Stop, fragments, steps, usage
+from behaviour import Call, Pause, Reasoning, Refusal, Stop, Text, Turn
+from talks import CutCall, Failure, fragments, steps, usage
 
 Json = dict[str, Any]
 KNOWN = set(

@@ -1,12 +1,12 @@
-"""EMULATOR, not a real server: the Responses wire in full, every event legal and in order, and what it refuses to read."""
+"""EMULATOR, not a real server: the Responses wire in full, each event legal and in order, and what it does not read."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from behaviour import Call, Pause, Reasoning, Text, Turn
-from talks import CutCall, Failure, Refusal, Stop, fragments, steps, usage
+from behaviour import Call, Pause, Reasoning, Refusal, Stop, Text, Turn
+from talks import CutCall, Failure, fragments, steps, usage
 
 Json = dict[str, Any]
 KNOWN = set(

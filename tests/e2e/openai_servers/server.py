@@ -1,7 +1,7 @@
 """EMULATOR, not a real server: two OpenAI-compatible servers, on the port named on the command line.
 
-`/native/v1/responses` speaks the Responses API and nothing else; `/chat/v1/chat/completions` Chat Completions and nothing
-else. What they say stands in talks.py, how they say it in the two wire modules.
+`/native/v1/responses` speaks the Responses API and nothing else; `/chat/v1/chat/completions` Chat Completions and
+nothing else. What they say stands in talks.py, how they say it in the two wire modules.
 """
 
 import asyncio

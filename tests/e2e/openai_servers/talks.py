@@ -1,7 +1,7 @@
-"""EMULATOR, not a real model: what the OpenAI-compatible servers here say, as neutral steps keyed on the last user text.
+"""EMULATOR, not a real model: what the OpenAI-compatible servers say, as neutral steps keyed on the last user text.
 
-The agents' behaviour is the base; on top of it comes what MLflow's agents cannot say: refusals, answers cut by length or
-by a filter, reasoning between calls, and errors with a status of their own.
+The agents' behaviour is the base; on top of it comes what MLflow's agents cannot say: refusals, answers cut by length
+or by a filter, reasoning between calls, and errors with a status of their own.
 """
 
 from collections.abc import Iterator
@@ -9,16 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import behaviour
-from behaviour import PARIS, ROME, Call, Pause, Reasoning, Text, Turn, say, words
+from behaviour import PARIS, ROME, Call, Pause, Reasoning, Refusal, Stop, Text, Turn, say, words
 
 Json = dict[str, Any]
-
-
-@dataclass
-class Refusal:
-    """A piece of a refusal."""
-
-    delta: str
 
 
 @dataclass
@@ -28,13 +21,6 @@ class CutCall:
     call_id: str
     arguments: str
     name: str = "get_weather"
-
-
-@dataclass
-class Stop:
-    """The end of an answer that is not a natural one, by Chat Completions' name."""
-
-    reason: str
 
 
 @dataclass
@@ -61,14 +47,9 @@ Step = Text | Call | Reasoning | Pause | Refusal | CutCall | Stop
 def steps(turn: Turn, body: Json) -> Iterator[Step]:
     """The answer to a turn, with the request's body at hand for its tools."""
     match turn.text:
-        case "refusal":
-            yield from (Refusal(piece) for piece in words("I cannot help with that."))
         case "half refusal":
             yield from say("Well, well. ")
             yield from (Refusal(piece) for piece in words("No, I cannot."))
-        case "length":
-            yield from say("Once upon a time there")
-            yield Stop("length")
         case "length call":
             yield CutCall("call_1", PARIS[:11])
             yield Stop("length")
