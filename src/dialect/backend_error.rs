@@ -100,6 +100,15 @@ pub(super) fn of(error: &RawValue) -> Error {
     failed_as(&code, &text(error).or(inner.message).unwrap_or_default())
 }
 
+/// What JSON means that names a field twice (readers differ in which they believe); `None` for any other reason why it
+/// could not be read.
+#[must_use]
+pub(super) fn doubled(error: &serde_json::Error) -> Option<Error> {
+    let why = error.to_string();
+    let doubled = error.is_data() && why.starts_with("duplicate field");
+    doubled.then(|| Error::new(Kind::BackendGarbage, "the agent's answer names a field twice").because(why))
+}
+
 /// The agent failed inside an answer that had begun well.
 #[must_use]
 pub(super) fn failed(message: &str) -> Error {

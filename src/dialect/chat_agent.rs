@@ -19,8 +19,18 @@ pub struct ChatAgent;
 
 /// The scoring server refuses a content that is no string, a tool's answer without the tool's name, and every key of a
 /// message that it does not know.
-const STYLE: Style =
-    Style { rich: false, never_null: true, names_tools: true, ids: false, reasoning: false, opaque: false };
+const STYLE: Style = Style {
+    rich: false,
+    never_null: true,
+    names_tools: true,
+    ids: false,
+    reasoning: false,
+    opaque: false,
+    longest_id: None,
+    legal_names: false,
+    orphans: true,
+    one_system: true,
+};
 
 /// A request. There is no model and no sampling: the agent decides.
 #[derive(Serialize)]
@@ -56,7 +66,7 @@ impl Dialect for ChatAgent {
         chat_messages::refuse_opaque(request, dropped)?;
         chat_messages::note_rest(request, target, dropped);
         chat_messages::encode(&Wire {
-            messages: chat_messages::lines(request, Style { ids: target.alike, ..STYLE })?,
+            messages: chat_messages::lines(request, Style { ids: target.alike, one_system: !target.alike, ..STYLE })?,
             stream: target.stream.then_some(true),
             extras: Extras::of(request),
             carried: Carried { dialect: &Self, request, rest: target.alike },

@@ -5,11 +5,14 @@ use super::{Answer, Ask, Body, Carry, Dialect, Dropped, Error, Field, Reader, Re
 mod answer;
 mod backend_request;
 mod input;
+mod item;
+mod lowered;
 mod place;
 mod progress;
 mod reader;
 mod request;
 mod resource;
+mod sealed;
 mod settings;
 mod value;
 mod writer;

@@ -154,11 +154,16 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Counts as a backend gave them; a missing total is the sum (clients crash without one).
+    /// Counts as a backend gave them; a missing total is the sum (clients crash without one), and of two parts the one that
+    /// was not counted is the rest of the total.
     #[must_use]
     pub fn new(input: Option<u64>, output: Option<u64>, total: Option<u64>) -> Self {
-        let (input, output) = (input.unwrap_or(0), output.unwrap_or(0));
-        Self { input, output, total: total.unwrap_or(input.saturating_add(output)), cached: 0, reasoning: 0 }
+        let count = |given: Option<u64>| given.filter(|count| *count > 0);
+        let rest = |part: Option<u64>| count(total)?.checked_sub(part?);
+        let (input, output) = (count(input), count(output));
+        let (input, output) =
+            (input.or_else(|| rest(output)).unwrap_or(0), output.or_else(|| rest(input)).unwrap_or(0));
+        Self { input, output, total: count(total).unwrap_or(input.saturating_add(output)), cached: 0, reasoning: 0 }
     }
 }
 

@@ -201,24 +201,30 @@ impl Assembler {
         self.answer.failure = Some(error);
     }
 
+    /// What an item or a citation takes beside its text. Finding one among many takes time as well, so this also bounds
+    /// how many there may be.
+    const ITEM: usize = 256;
+
     /// An answer is not allowed to grow without bound.
     fn take_room(&mut self, fragment: &Fragment<'_>) -> Result<(), Error> {
-        // What is kept for each fragment beside its text: an item, its ids.
+        // What is kept for each fragment beside its text, ids of an ordinary length included.
         const OVERHEAD: usize = 8;
         let bytes = OVERHEAD
+            + fragment.names().into_iter().flatten().map(|name| name.len().saturating_sub(64)).sum::<usize>()
             + match fragment {
                 Fragment::Text { delta, .. }
                 | Fragment::Refusal { delta, .. }
                 | Fragment::Reasoning { delta, .. }
                 | Fragment::CallArguments { delta, .. } => delta.len(),
-                Fragment::Message { text, annotations, .. } => {
-                    text.len() + annotations.iter().map(|annotation| annotation.get().len()).sum::<usize>()
+                Fragment::Message { text, refusal, annotations, .. } => {
+                    let refusal = refusal.as_deref().map_or(0, str::len);
+                    text.len() + refusal + annotations.iter().map(|annotation| annotation.get().len()).sum::<usize>()
                 }
                 Fragment::Thought { text, encrypted, .. } => text.len() + encrypted.as_deref().map_or(0, str::len),
-                Fragment::Call { arguments, name, .. } => arguments.len() + name.len(),
+                Fragment::Call { arguments, .. } => arguments.len(),
                 Fragment::CallOutput { output, .. } => output.len(),
                 Fragment::Opaque { raw, .. } => raw.get().len(),
-                Fragment::Annotation { annotation } => annotation.get().len(),
+                Fragment::Annotation { annotation } => Self::ITEM + annotation.get().len(),
                 _ => 0,
             };
         self.room = self.room.checked_sub(bytes).ok_or_else(|| {
@@ -287,6 +293,7 @@ impl Assembler {
 
     fn begin(&mut self, piece: Piece, emit: &mut dyn Emit) -> usize {
         let index = self.answer.items.len();
+        self.room = self.room.saturating_sub(Self::ITEM);
         self.answer.items.push(Output { piece, complete: false });
         emit.event(&Event::ItemStarted { index }, &self.answer);
         index

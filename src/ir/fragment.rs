@@ -126,6 +126,21 @@ pub enum Fragment<'a> {
 }
 
 impl Fragment<'_> {
+    /// What the backend calls the item, the call and the tool that this is about.
+    pub(super) fn names(&self) -> [Option<&str>; 2] {
+        match self {
+            Self::Text { item, .. }
+            | Self::Refusal { item, .. }
+            | Self::Reasoning { item, .. }
+            | Self::Message { item, .. }
+            | Self::Thought { item, .. } => [item.as_deref(), None],
+            Self::CallStart { call_id, name, .. } => [call_id.as_deref(), name.as_deref()],
+            Self::Call { call_id, name, .. } => [Some(&**call_id), Some(&**name)],
+            Self::CallOutput { call_id, name, .. } => [Some(&**call_id), name.as_deref()],
+            _ => [None, None],
+        }
+    }
+
     /// The same fragment, owning its bytes.
     #[must_use]
     pub fn into_owned(self) -> Fragment<'static> {

@@ -11,6 +11,7 @@ mod body;
 mod event;
 mod field;
 mod fragment;
+pub mod legal;
 mod request;
 mod text;
 

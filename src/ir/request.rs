@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub items: Vec<Item<'a>>,
     /// Tools that the client runs.
     pub tools: Vec<Tool<'a>>,
+    /// The list of tools as the client wrote it, where reading it made functions of tools of other kinds.
+    pub tools_as_given: Option<Json<'a>>,
     /// Which of them to use.
     pub tool_choice: Option<ToolChoice<'a>>,
     /// The form of the answer.

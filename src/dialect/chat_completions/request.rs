@@ -53,8 +53,19 @@ pub(super) fn write(request: &Request<'_>, target: &Target<'_>, dropped: &mut Dr
     if !alike && request.items.iter().any(|item| matches!(item, Item::Reasoning(_))) {
         dropped.note("reasoning");
     }
-    let style =
-        Style { rich: true, never_null: false, names_tools: false, ids: false, reasoning: alike, opaque: alike };
+    let style = Style {
+        rich: true,
+        never_null: false,
+        names_tools: false,
+        ids: false,
+        reasoning: alike,
+        opaque: alike,
+        // OpenAI's own limit.
+        longest_id: Some(40),
+        legal_names: true,
+        orphans: alike,
+        one_system: !alike,
+    };
     let tools = chat_messages::tool_lines(request, alike, dropped);
     // Servers refuse a choice among no tools.
     let tool_choice = ChoiceLine::of(request, alike)?.filter(|_| !tools.is_empty());

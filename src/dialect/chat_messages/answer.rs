@@ -79,7 +79,8 @@ impl Reader for StreamReader {
         }
         if let Err(error) = self.json(frame.data, Extent::TextInPieces, WRAPPINGS, out) {
             let message = "the agent's endpoint sent an event that is not JSON";
-            self.fail(Error::new(Kind::BackendGarbage, message).because(error), out);
+            let doubled = backend_error::doubled(&error);
+            self.fail(doubled.unwrap_or_else(|| Error::new(Kind::BackendGarbage, message).because(error)), out);
         }
     }
 
@@ -110,7 +111,7 @@ impl StreamReader {
         match bytes.trim_ascii_start().first() {
             Some(b'{') => match serde_json::from_slice::<Payload<'_>>(bytes) {
                 Ok(payload) => Ok(self.payload(bytes, &payload, extent, inner, out)),
-                Err(error) if error.is_data() => Ok(false),
+                Err(error) if error.is_data() && backend_error::doubled(&error).is_none() => Ok(false),
                 Err(error) => Err(error),
             },
             Some(b'[') => {

@@ -6,7 +6,7 @@ use super::content::PartLine;
 use super::shapes::WholeCall;
 use super::turns::{self, Assistant, Turn};
 use crate::error::{Error, Kind};
-use crate::ir::{CallOutput, Message, Part, Request, Role, Str};
+use crate::ir::{CallOutput, Message, Part, Request, Role, Str, legal};
 
 /// Stands for a tool's answer that never came.
 const NO_OUTPUT: &str = "[no output]";
@@ -26,6 +26,24 @@ pub(crate) struct Style {
     pub(crate) reasoning: bool,
     /// Parts of unknown kinds may pass.
     pub(crate) opaque: bool,
+    /// The longest call id that the server takes, if there is one.
+    pub(crate) longest_id: Option<usize>,
+    /// The names of tools are as OpenAI allows them, as in `tools`.
+    pub(crate) legal_names: bool,
+    /// A tool's answer may stand without its call.
+    pub(crate) orphans: bool,
+    /// All that the system says at the beginning is one message, which is as many as some models know.
+    pub(crate) one_system: bool,
+}
+
+impl Style {
+    fn call_id<'r>(self, id: &'r str) -> Str<'r> {
+        self.longest_id.map_or_else(|| Str::from(id), |longest| legal::call_id(id, longest))
+    }
+
+    fn tool_name<'r>(self, name: &'r str) -> Str<'r> {
+        if self.legal_names { legal::tool_name(name) } else { Str::from(name) }
+    }
 }
 
 /// A chat message.
@@ -42,7 +60,7 @@ pub(crate) struct Line<'r, 'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<WholeCall<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tool_call_id: Option<&'r str>,
+    tool_call_id: Option<Str<'r>>,
 }
 
 #[derive(Serialize)]
@@ -72,10 +90,20 @@ impl<'a> Line<'_, 'a> {
 pub(crate) fn lines<'r, 'a>(request: &'r Request<'a>, style: Style) -> Result<Vec<Line<'r, 'a>>, Error> {
     let mut lines = system_lines(request);
     for turn in turns::fold(&request.items) {
+        if let (Turn::Said(message), true) = (&turn, style.one_system && lines.len() < 2)
+            && role_name(message) == "system"
+            && message.name.is_none()
+            && join_system(&mut lines, message)?
+        {
+            continue;
+        }
         lines.push(match turn {
             Turn::Said(message) => said(message, style)?,
             Turn::Assistant(turn) => assistant(turn, style)?,
-            Turn::Orphan(output) => answered(&output.call_id, output.name.as_deref(), Some(output), style)?,
+            Turn::Orphan(output) => {
+                let line = answered(&output.call_id, output.name.as_deref(), Some(output), style)?;
+                if style.orphans { line } else { return Err(orphan(output)) }
+            }
             Turn::Answered(call, output) => {
                 let name = output.and_then(|output| output.name.as_deref()).unwrap_or(&call.name);
                 answered(&call.call_id, Some(name), output, style)?
@@ -89,6 +117,14 @@ pub(crate) fn lines<'r, 'a>(request: &'r Request<'a>, style: Style) -> Result<Ve
 pub(crate) fn system_lines<'r, 'a>(request: &'r Request<'a>) -> Vec<Line<'r, 'a>> {
     let instructions = request.instructions.iter().filter(|text| !text.is_empty());
     instructions.map(|text| Line::plain("system", text.clone())).collect()
+}
+
+/// Adds what the system says to the only message so far, if that is the system's too.
+fn join_system<'a>(lines: &mut [Line<'_, 'a>], message: &Message<'a>) -> Result<bool, Error> {
+    let [Line { role: "system", content: Content::Text(said), name: None, .. }] = lines else { return Ok(false) };
+    text_only(&message.parts, "a message of text")?;
+    *said = Str::from(format!("{said}\n\n{}", message.joined("\n")));
+    Ok(true)
 }
 
 /// Who speaks; older servers do not know `developer`.
@@ -133,7 +169,7 @@ fn assistant<'r, 'a>(turn: Assistant<'r, 'a>, style: Style) -> Result<Line<'r, '
         tool_calls: turn
             .calls
             .into_iter()
-            .map(|call| WholeCall::new(&call.call_id, &call.name, &call.arguments))
+            .map(|call| WholeCall::of(style.call_id(&call.call_id), style.tool_name(&call.name), &call.arguments))
             .collect(),
         ..Line::plain("assistant", Str::default())
     })
@@ -153,7 +189,7 @@ fn answered<'r, 'a>(
         None => NO_OUTPUT.into(),
     };
     let name = style.names_tools.then(|| name.filter(|name| !name.is_empty()).unwrap_or("tool"));
-    Ok(Line { name, tool_call_id: Some(call_id), ..Line::plain("tool", text) })
+    Ok(Line { name, tool_call_id: Some(style.call_id(call_id)), ..Line::plain("tool", text) })
 }
 
 /// Refuses parts that are no text where only text can stand.
@@ -169,6 +205,12 @@ pub(crate) fn text_only(parts: &[Part<'_>], place: &str) -> Result<(), Error> {
         return Err(misplaced(kind, &format!("{place} can hold nothing but text")));
     }
     Ok(())
+}
+
+/// A tool's answer without the call, which servers refuse in words about messages that the client never wrote.
+fn orphan(output: &CallOutput<'_>) -> Error {
+    let message = format!("the output of call `{}` has no call before it: send the call as well", output.call_id);
+    Error::new(Kind::InvalidField, message).param("call_id")
 }
 
 /// A part that the backend cannot be given.

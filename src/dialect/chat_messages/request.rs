@@ -205,7 +205,12 @@ pub(crate) fn note_rest(request: &Request<'_>, target: &Target<'_>, dropped: &mu
 pub(crate) fn refuse_opaque(request: &Request<'_>, dropped: &mut Dropped) -> Result<(), Error> {
     for (place, item) in request.items.iter().enumerate() {
         let Item::Opaque { kind, .. } = item else { continue };
-        if kind == "item_reference" || place + 1 == request.items.len() {
+        if kind == "item_reference" {
+            let message = "`item_reference` names an item that nothing is kept of here: send the item itself (SDKs do so \
+                           when `store` is false)";
+            return Err(Error::new(Kind::UnsupportedField, message).param("input"));
+        }
+        if place + 1 == request.items.len() {
             let message = format!(
                 "`{kind}` cannot be honoured by the agent behind this model: its messages have no place for such an item"
             );

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::ir::{Answer, Usage};
+use crate::ir::{Answer, Str, Usage};
 
 /// A tool call in one piece.
 #[derive(Serialize)]
@@ -12,20 +12,25 @@ pub(crate) struct WholeCall<'a> {
     /// Its place among the calls, where streams are read by clients that want one.
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<usize>,
-    id: &'a str,
+    id: Str<'a>,
     r#type: &'static str,
     function: WholeFunction<'a>,
 }
 
 #[derive(Serialize)]
 struct WholeFunction<'a> {
-    name: &'a str,
+    name: Str<'a>,
     arguments: &'a str,
 }
 
 impl<'a> WholeCall<'a> {
     /// A call of a function.
     pub(crate) fn new(id: &'a str, name: &'a str, arguments: &'a str) -> Self {
+        Self::of(id.into(), name.into(), arguments)
+    }
+
+    /// The same, with an id and a name that may be stand-ins.
+    pub(crate) fn of(id: Str<'a>, name: Str<'a>, arguments: &'a str) -> Self {
         Self { index: None, id, r#type: "function", function: WholeFunction { name, arguments } }
     }
 

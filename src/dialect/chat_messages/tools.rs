@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Path, history};
 use crate::error::{Error, Kind};
-use crate::ir::{Dropped, Format, Request, Str, Tool, ToolChoice};
+use crate::ir::{Dropped, Format, Request, Str, Tool, ToolChoice, legal};
 
 #[derive(Deserialize)]
 struct Typed<'a> {
@@ -106,7 +106,7 @@ pub(crate) enum ToolLine<'r> {
 
 #[derive(Serialize)]
 pub(crate) struct FunctionLine<'r> {
-    name: &'r str,
+    name: Str<'r>,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'r str>,
     parameters: Parameters<'r>,
@@ -135,10 +135,12 @@ pub(crate) fn tool_lines<'r>(request: &'r Request<'_>, alike: bool, dropped: &mu
                     Some(schema) => Parameters::Given(schema),
                     None => Parameters::Nothing { r#type: "object", properties: Empty {} },
                 };
+                let name = legal::tool_name(name);
                 let function = FunctionLine { name, description: description.as_deref(), parameters, strict: *strict };
                 lines.push(ToolLine::Function { r#type: "function", function });
             }
-            Tool::Opaque { raw, .. } if alike => lines.push(ToolLine::Opaque(raw)),
+            // Calls of custom tools have another shape, in which nothing comes back from here.
+            Tool::Opaque { kind, raw } if alike && *kind != "custom" => lines.push(ToolLine::Opaque(raw)),
             Tool::Opaque { kind, .. } => dropped.note(kind),
         }
     }
@@ -164,7 +166,7 @@ pub(crate) enum ChoiceLine<'r> {
 
 #[derive(Serialize)]
 pub(crate) struct Named<'r> {
-    name: &'r str,
+    name: Str<'r>,
 }
 
 impl<'r> ChoiceLine<'r> {
@@ -173,7 +175,9 @@ impl<'r> ChoiceLine<'r> {
         Ok(match &request.tool_choice {
             None => None,
             Some(ToolChoice::Mode(mode)) => Some(Self::Mode(mode)),
-            Some(ToolChoice::Function(name)) => Some(Self::Function { r#type: "function", function: Named { name } }),
+            Some(ToolChoice::Function(name)) => {
+                Some(Self::Function { r#type: "function", function: Named { name: legal::tool_name(name) } })
+            }
             Some(ToolChoice::Opaque(raw)) if alike => Some(Self::Opaque(raw)),
             Some(ToolChoice::Opaque(_)) => {
                 let message =

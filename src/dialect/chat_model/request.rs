@@ -11,8 +11,18 @@ use crate::error::Error;
 use crate::ir::{Dropped, Field, Request, ToolChoice};
 
 /// The scoring server refuses a content that is no string, and every key of a message that it does not know: `id` too.
-const STYLE: Style =
-    Style { rich: false, never_null: true, names_tools: false, ids: false, reasoning: false, opaque: false };
+const STYLE: Style = Style {
+    rich: false,
+    never_null: true,
+    names_tools: false,
+    ids: false,
+    reasoning: false,
+    opaque: false,
+    longest_id: None,
+    legal_names: true,
+    orphans: true,
+    one_system: true,
+};
 
 #[derive(Serialize)]
 struct Wire<'r, 'a> {
@@ -44,7 +54,7 @@ pub(super) fn write(request: &Request<'_>, target: &Target<'_>, dropped: &mut Dr
     let forbidden = matches!(&request.tool_choice, Some(ToolChoice::Mode(mode)) if *mode == "none");
     let tools = if forbidden { Vec::new() } else { chat_messages::tool_lines(request, false, dropped) };
     chat_messages::encode(&Wire {
-        messages: chat_messages::lines(request, STYLE)?,
+        messages: chat_messages::lines(request, Style { one_system: !target.alike, ..STYLE })?,
         stream: target.stream.then_some(true),
         stop: request.param(Field::Stop).map(|param| Stop::of(param.value)),
         tools,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::value;
+use super::{sealed, value};
 use crate::dialect::backend_error;
 use crate::error::{Error, Kind};
 use crate::ir::{Body, Finish, Fragment, Json, Sink, Str, Usage};
@@ -76,7 +76,10 @@ pub(super) fn label(raw: &RawValue) -> Option<Label<'_>> {
 
 /// Reads a whole item.
 pub(super) fn item(raw: &RawValue, streamed: Streamed<'_>, out: &mut dyn Sink) {
-    let Ok(fields) = serde_json::from_str::<ItemFields<'_>>(raw.get()) else { return };
+    let fields = match serde_json::from_str::<ItemFields<'_>>(raw.get()) {
+        Ok(fields) => fields,
+        Err(error) => return backend_error::doubled(&error).into_iter().for_each(|it| out.push(Fragment::Failed(it))),
+    };
     let name = streamed.name.map(Str::from).or_else(|| fields.id.and_then(value::string));
     let kind = value::string_or_empty(fields.r#type);
     match &*kind {
@@ -97,7 +100,11 @@ pub(super) fn item(raw: &RawValue, streamed: Streamed<'_>, out: &mut dyn Sink) {
         "reasoning" => out.push(Fragment::Thought {
             item: name,
             text: value::thought(fields.summary, fields.content),
-            encrypted: fields.encrypted_content.and_then(value::string),
+            encrypted: fields
+                .encrypted_content
+                .and_then(value::string)
+                .filter(|text| !text.is_empty())
+                .map(|text| sealed::seal(&value::string_or_empty(fields.id), text)),
         }),
         _ => out.push(Fragment::Opaque { kind, raw: Json::Borrowed(raw) }),
     }

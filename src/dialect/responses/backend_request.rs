@@ -10,7 +10,7 @@ use super::settings::Choice;
 use crate::dialect::Target;
 use crate::dialect::params::Carried;
 use crate::error::{Error, Kind};
-use crate::ir::{Dropped, Field, Format, Item, Message, Part, Request, Role, Str, Tool, ToolChoice};
+use crate::ir::{Dropped, Field, Format, Item, Message, Part, Request, Role, Str, Tool, ToolChoice, legal};
 
 /// What is asked of the backend.
 #[derive(Serialize)]
@@ -40,6 +40,9 @@ struct Asked<'r, 'a> {
     carried: Carried<'r, 'a>,
 }
 
+/// The longest call id that OpenAI takes in an item.
+const CALL_ID: usize = 64;
+
 /// One item of `input`.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -52,8 +55,8 @@ enum Step<'r> {
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Known<'r> {
     Message { role: &'static str, content: Content<'r> },
-    FunctionCall { call_id: &'r str, name: &'r str, arguments: &'r str },
-    FunctionCallOutput { call_id: &'r str, output: Content<'r> },
+    FunctionCall { call_id: Str<'r>, name: Str<'r>, arguments: &'r str },
+    FunctionCallOutput { call_id: Str<'r>, output: Content<'r> },
 }
 
 #[derive(Serialize)]
@@ -88,11 +91,12 @@ enum KnownPart<'r> {
 enum Offer<'r> {
     Function {
         r#type: &'static str,
-        name: &'r str,
+        name: Str<'r>,
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<&'r str>,
         parameters: Parameters<'r>,
-        strict: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        strict: Option<bool>,
     },
     Raw(&'r RawValue),
 }
@@ -188,13 +192,14 @@ fn step<'r>(item: &'r Item<'_>, target: &Target<'_>, dropped: &mut Dropped) -> R
             None => return Ok(None),
         },
         Item::Call(call) => {
-            Known::FunctionCall { call_id: &call.call_id, name: &call.name, arguments: &call.arguments }
+            let (call_id, name) = (legal::call_id(&call.call_id, CALL_ID), legal::tool_name(&call.name));
+            Known::FunctionCall { call_id, name, arguments: &call.arguments }
         }
         Item::CallOutput(output) => {
             let texts_only = output.parts.iter().all(|part| matches!(part, Part::Text(_) | Part::Refusal(_)));
             let output_text = || Ok(Content::Text(Str::from(output.text().into_string())));
             let content = if texts_only { output_text() } else { parts(&output.parts, &Role::User, target) };
-            Known::FunctionCallOutput { call_id: &output.call_id, output: content? }
+            Known::FunctionCallOutput { call_id: legal::call_id(&output.call_id, CALL_ID), output: content? }
         }
         Item::Reasoning(reasoning) => {
             let raw = reasoning.raw.as_deref().filter(|_| target.alike);
@@ -203,6 +208,7 @@ fn step<'r>(item: &'r Item<'_>, target: &Target<'_>, dropped: &mut Dropped) -> R
             }
             return Ok(raw.map(Step::Raw));
         }
+        Item::Opaque { kind, .. } if kind == "item_reference" => return Err(reference()),
         Item::Opaque { kind, raw } => return Ok(Some(Step::Raw(alike(target, kind, "items", raw)?))),
     };
     Ok(Some(Step::Known(known)))
@@ -262,14 +268,14 @@ fn offer<'r>(tool: &'r Tool<'_>, target: &Target<'_>) -> Result<Offer<'r>, Error
     match tool {
         Tool::Function { name, description, parameters, strict } => Ok(Offer::Function {
             r#type: "function",
-            name,
+            name: legal::tool_name(name),
             description: description.as_deref(),
             parameters: match parameters {
                 Some(given) => Parameters::Given(given),
                 None => Parameters::None { r#type: "object", properties: Properties {} },
             },
-            // Absent means strict here and not strict in Chat Completions, so it is always said.
-            strict: strict.unwrap_or(false),
+            // Absent means strict here and not strict in Chat Completions, so for its clients it is always said.
+            strict: if target.alike { *strict } else { Some(strict.unwrap_or(false)) },
         }),
         Tool::Opaque { kind, raw } => Ok(Offer::Raw(alike(target, kind, "tools", raw)?)),
     }
@@ -280,6 +286,9 @@ fn choice<'r>(request: &'r Request<'_>, target: &Target<'_>) -> Result<Option<Ch
     match &request.tool_choice {
         Some(ToolChoice::Mode(mode)) if request.tools.is_empty() && *mode != "required" => Ok(None),
         Some(ToolChoice::Opaque(raw)) => alike(target, "tool_choice", "objects", raw).map(Choice::Raw).map(Some),
+        Some(ToolChoice::Function(name)) => {
+            Ok(Some(Choice::Function { r#type: "function", name: legal::tool_name(name) }))
+        }
         choice => Ok(choice.as_ref().map(Choice::of)),
     }
 }
@@ -312,6 +321,13 @@ fn context<'r>(request: &'r Request<'_>) -> Option<Context<'r>> {
 
 fn value<'r>(request: &'r Request<'_>, field: Field) -> Option<&'r RawValue> {
     request.param(field).map(|param| param.value)
+}
+
+/// Ids of items are ours, and nobody keeps the items that they name.
+fn reference() -> Error {
+    let message = "`item_reference` names an item that nothing is kept of here: send the item itself (SDKs do so when \
+                   `store` is false)";
+    Error::new(Kind::UnsupportedField, message).param("item_reference")
 }
 
 /// What is not understood may only pass to a backend of the client's own dialect.

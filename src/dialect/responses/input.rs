@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::place::Place;
-use super::value;
+use super::{lowered, sealed, value};
 use crate::error::Error;
 use crate::ir::{Body, Call, CallOutput, Item, Json, Message, Part, Reasoning, Role, Str, json};
 
@@ -26,9 +26,15 @@ struct Fields<'a> {
     #[serde(borrow)]
     arguments: Option<&'a RawValue>,
     #[serde(borrow)]
+    namespace: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow)]
     output: Option<&'a RawValue>,
     #[serde(borrow)]
     summary: Option<&'a RawValue>,
+    #[serde(borrow)]
+    encrypted_content: Option<&'a RawValue>,
 }
 
 /// A content part's fields, of all kinds together.
@@ -103,10 +109,15 @@ fn item<'a>(raw: &'a RawValue, place: Place<'_>) -> Result<Item<'a>, Error> {
     };
     match &*kind {
         "message" => message(&fields, place).map(Item::Message),
-        "function_call" => call(&fields, place).map(Item::Call),
-        "function_call_output" => call_output(&fields, place).map(Item::CallOutput),
+        "function_call" => call(&fields, place, value::arguments(fields.arguments)).map(Item::Call),
+        "custom_tool_call" => {
+            let input: Str<'a> = place.required("input", fields.input, "a string")?;
+            call(&fields, place, Str::from(lowered::arguments(&input))).map(Item::Call)
+        }
+        "function_call_output" | "custom_tool_call_output" => call_output(&fields, place).map(Item::CallOutput),
         "reasoning" => {
             let text = value::thought(fields.summary, fields.content);
+            let raw = sealed::open(fields.encrypted_content, fields.summary, fields.content).map_or(raw, Json::Owned);
             Ok(Item::Reasoning(Reasoning { text, raw: Some(raw) }))
         }
         _ => Ok(Item::Opaque { kind, raw }),
@@ -125,12 +136,12 @@ fn message<'a>(fields: &Fields<'a>, place: Place<'_>) -> Result<Message<'a>, Err
     })
 }
 
-fn call<'a>(fields: &Fields<'a>, place: Place<'_>) -> Result<Call<'a>, Error> {
-    let arguments = value::arguments(fields.arguments);
+fn call<'a>(fields: &Fields<'a>, place: Place<'_>, arguments: Str<'a>) -> Result<Call<'a>, Error> {
+    let namespace: Str<'a> = place.optional("namespace", fields.namespace, "a string")?.unwrap_or_default();
     Ok(Call {
         call_id: place.required("call_id", fields.call_id, "a string")?,
-        name: place.required("name", fields.name, "a string")?,
-        arguments: if arguments.is_empty() { Str::from("{}") } else { arguments },
+        name: lowered::flat_name(&namespace, place.required("name", fields.name, "a string")?),
+        arguments: if arguments.trim_ascii().is_empty() { Str::from("{}") } else { arguments },
     })
 }
 

@@ -114,8 +114,12 @@ impl Reader for Stream {
         }
         match serde_json::from_slice::<Event<'_>>(frame.data) {
             Ok(event) => self.event(&event, frame, out),
-            // JSON, but no object: nobody's event.
-            Err(error) if error.is_data() => {}
+            Err(error) if error.is_data() => {
+                // Other JSON is no object, and so nobody's event.
+                if let Some(error) = backend_error::doubled(&error) {
+                    self.fail(error, out);
+                }
+            }
             Err(_) if frame.event == b"error" => {
                 self.fail(backend_error::failed(&String::from_utf8_lossy(frame.data)), out);
             }

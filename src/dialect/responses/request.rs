@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::place::Place;
-use super::{Responses, input, value};
+use super::{Responses, input, lowered, value};
 use crate::dialect::params;
 use crate::error::Error;
-use crate::ir::{Body, Field, Format, Json, Request, Str, Tool, ToolChoice, json};
+use crate::ir::{Body, Field, Format, Json, Request, Str, ToolChoice, json};
 
 /// The top-level fields that are read here; the others are parameters, or nobody's.
 const TYPED: &[&str] = &[
@@ -78,27 +78,24 @@ struct Options<'a> {
 }
 
 #[derive(Deserialize)]
-struct ToolFields<'a> {
+struct ChoiceFields<'a> {
     #[serde(borrow)]
     r#type: Option<&'a RawValue>,
     #[serde(borrow)]
     name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    description: Option<&'a RawValue>,
-    #[serde(borrow)]
-    parameters: Option<&'a RawValue>,
-    #[serde(borrow)]
-    strict: Option<&'a RawValue>,
 }
 
 /// The request that `body` is.
 pub(super) fn read<'a>(body: &Body<'a>) -> Result<Request<'a>, Error> {
+    let (tools, lowered) =
+        body.given("tools").map(|list| lowered::read(list, Place::top("tools"))).transpose()?.unwrap_or_default();
     let mut request = Request {
         model: body.read("model", "a string")?,
         stream: body.read("stream", "true or false")?.unwrap_or(false),
         instructions: body.read("instructions", "a string")?,
         items: input::read(body)?,
-        tools: tools(body)?,
+        tools,
+        tools_as_given: body.given("tools").filter(|_| lowered).map(Json::Borrowed),
         tool_choice: tool_choice(body)?,
         custom_inputs: object(body, "custom_inputs")?.map(Json::Borrowed),
         client_request_id: body.read("client_request_id", "a string")?,
@@ -178,26 +175,6 @@ fn read_context<'a>(body: &Body<'a>, request: &mut Request<'a>) -> Result<(), Er
     Ok(())
 }
 
-fn tools<'a>(body: &Body<'a>) -> Result<Vec<Tool<'a>>, Error> {
-    let place = Place::top("tools");
-    let Some(tools) = body.given("tools") else { return Ok(Vec::new()) };
-    place.list(tools)?.into_iter().enumerate().map(|(index, raw)| tool(raw, place.index(index))).collect()
-}
-
-fn tool<'a>(raw: &'a RawValue, place: Place<'_>) -> Result<Tool<'a>, Error> {
-    let fields: ToolFields<'a> = place.read(raw, "an object")?;
-    let kind: Str<'a> = place.required("type", fields.r#type, "a string")?;
-    if kind != "function" {
-        return Ok(Tool::Opaque { kind, raw: Json::Borrowed(raw) });
-    }
-    Ok(Tool::Function {
-        name: place.required("name", fields.name, "a string")?,
-        description: place.optional("description", fields.description, "a string")?,
-        parameters: fields.parameters.map(Json::Borrowed),
-        strict: place.optional("strict", fields.strict, "true or false")?,
-    })
-}
-
 fn tool_choice<'a>(body: &Body<'a>) -> Result<Option<ToolChoice<'a>>, Error> {
     let place = Place::top("tool_choice");
     let Some(choice) = body.given("tool_choice") else { return Ok(None) };
@@ -207,9 +184,10 @@ fn tool_choice<'a>(body: &Body<'a>) -> Result<Option<ToolChoice<'a>>, Error> {
             _ => Err(place.wrong("`auto`, `none`, `required` or an object")),
         };
     }
-    let fields: ToolFields<'a> = place.read(choice, "`auto`, `none`, `required` or an object")?;
+    let fields: ChoiceFields<'a> = place.read(choice, "`auto`, `none`, `required` or an object")?;
     let kind: Str<'a> = place.required("type", fields.r#type, "a string")?;
-    if kind != "function" {
+    // A custom tool has become a function.
+    if kind != "function" && kind != "custom" {
         return Ok(Some(ToolChoice::Opaque(Json::Borrowed(choice))));
     }
     Ok(Some(ToolChoice::Function(place.required("name", fields.name, "a string")?)))

@@ -1,4 +1,4 @@
-//! The response resource with all its keys, and the items in it: written the same for a plain answer and in a stream.
+//! The response resource with all its keys: written the same for a plain answer and in a stream.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,12 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
+use super::item::Item;
+use super::lowered::Origins;
 use super::settings;
 use crate::dialect::{Ask, Surface};
 use crate::error::{Error, Fault, Kind};
-use crate::ir::{Answer, Body, Finish, Output, Piece, Request, Usage};
+use crate::ir::{Answer, Body, Finish, Piece, Request, Usage};
 
 /// Whether a client gets to see an item. What the agent did itself and what we do not understand kill strict clients, so
 /// these are for those who asked, and for invocation clients, which have always been sent them.
@@ -42,7 +44,7 @@ pub(super) fn write(answer: &Answer, ask: &Ask, out: &mut Vec<u8>) {
         (None, Some(status)) => State::Waiting(status),
         (None, None) => State::Ended,
     };
-    let resource = Resource { answer, ask, state, shown: &shown };
+    let resource = Resource { answer, ask, state, shown: &shown, origins: &Origins::of(&ask.echo) };
     let written = if ask.wrapped {
         serde_json::to_writer(out, &Wrapped { predictions: resource })
     } else {
@@ -60,6 +62,8 @@ pub(super) struct Resource<'a> {
     pub(super) state: State<'a>,
     /// The items that the client sees.
     pub(super) shown: &'a [usize],
+    /// What the client declared some functions as.
+    pub(super) origins: &'a Origins,
 }
 
 #[derive(Serialize)]
@@ -162,7 +166,7 @@ impl Serialize for Resource<'_> {
         map.serialize_entry("incomplete_details", &self.incomplete_details())?;
         map.serialize_entry("error", &self.error())?;
         map.serialize_entry("model", &self.ask.model)?;
-        map.serialize_entry("output", &Items { answer, shown: self.shown })?;
+        map.serialize_entry("output", &Items { answer, shown: self.shown, origins: self.origins })?;
         map.serialize_entry("usage", &self.usage())?;
         let settings = self.settings();
         if let Ok(settings) = Body::parse(settings.as_bytes()) {
@@ -207,6 +211,7 @@ impl Serialize for Metadata<'_> {
 struct Items<'a> {
     answer: &'a Answer,
     shown: &'a [usize],
+    origins: &'a Origins,
 }
 
 impl Serialize for Items<'_> {
@@ -214,153 +219,9 @@ impl Serialize for Items<'_> {
         let mut list = serializer.serialize_seq(Some(self.shown.len()))?;
         for index in self.shown {
             if let Some(output) = self.answer.items.get(*index) {
-                list.serialize_element(&Item::ended(output, &self.answer.item_id(*index)))?;
+                list.serialize_element(&Item::ended(output, &self.answer.item_id(*index), self.origins))?;
             }
         }
         list.end()
-    }
-}
-
-/// An item of the output.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Item<'a> {
-    Known(Known<'a>),
-    Opaque(Opaque<'a>),
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Known<'a> {
-    Message {
-        id: &'a str,
-        status: &'static str,
-        role: &'static str,
-        content: Content<'a>,
-    },
-    FunctionCall {
-        id: &'a str,
-        call_id: &'a str,
-        name: &'a str,
-        arguments: &'a str,
-        status: &'static str,
-    },
-    FunctionCallOutput {
-        id: &'a str,
-        call_id: &'a str,
-        output: &'a str,
-        status: &'static str,
-    },
-    Reasoning {
-        id: &'a str,
-        summary: Summary<'a>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        encrypted_content: Option<&'a str>,
-        status: &'static str,
-    },
-}
-
-/// A part of an item.
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Part<'a> {
-    OutputText { text: &'a str, annotations: &'a [Box<RawValue>], logprobs: [(); 0] },
-    Refusal { refusal: &'a str },
-    SummaryText { text: &'a str },
-}
-
-impl<'a> Part<'a> {
-    pub(super) fn text(text: &'a str, annotations: &'a [Box<RawValue>]) -> Self {
-        Self::OutputText { text, annotations, logprobs: [] }
-    }
-}
-
-/// A message's parts: the text, then the refusal. One of them is always there once the message is complete.
-#[derive(Clone, Copy)]
-pub(super) struct Content<'a> {
-    text: &'a str,
-    refusal: &'a str,
-    annotations: &'a [Box<RawValue>],
-    begun: bool,
-}
-
-impl Serialize for Content<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut list = serializer.serialize_seq(None)?;
-        let has_text = !self.text.is_empty() || !self.annotations.is_empty() || self.refusal.is_empty();
-        if self.begun && has_text {
-            list.serialize_element(&Part::text(self.text, self.annotations))?;
-        }
-        if self.begun && !self.refusal.is_empty() {
-            list.serialize_element(&Part::Refusal { refusal: self.refusal })?;
-        }
-        list.end()
-    }
-}
-
-/// A reasoning item's text, as one summary part.
-pub(super) struct Summary<'a>(&'a str);
-
-impl Serialize for Summary<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let part = Some(Part::SummaryText { text: self.0 }).filter(|_| !self.0.is_empty());
-        serializer.collect_seq(part)
-    }
-}
-
-/// An item that we do not understand: as it came, or with an id of ours, because clients refuse items without one.
-pub(super) struct Opaque<'a> {
-    raw: &'a RawValue,
-    id: &'a str,
-}
-
-impl Serialize for Opaque<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Ok(fields) = Body::parse(self.raw.get().as_bytes()) else { return self.raw.serialize(serializer) };
-        if fields.scalar_at("id").is_some() {
-            return self.raw.serialize(serializer);
-        }
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", self.id)?;
-        for (key, value) in fields.iter().filter(|(key, _)| **key != "id") {
-            map.serialize_entry(&**key, value)?;
-        }
-        map.end()
-    }
-}
-
-impl<'a> Item<'a> {
-    /// The item as it is announced: everything that identifies it, and none of what its deltas will add up to.
-    pub(super) fn begun(output: &'a Output, id: &'a str) -> Self {
-        let mut item = Self::of(&output.piece, id, "in_progress");
-        match &mut item {
-            Self::Known(Known::Message { content, .. }) => content.begun = false,
-            Self::Known(Known::FunctionCall { arguments, .. }) => *arguments = "",
-            Self::Known(Known::Reasoning { summary, .. }) => *summary = Summary(""),
-            _ => {}
-        }
-        item
-    }
-
-    /// The item as it will stay.
-    pub(super) fn ended(output: &'a Output, id: &'a str) -> Self {
-        Self::of(&output.piece, id, if output.complete { "completed" } else { "incomplete" })
-    }
-
-    fn of(piece: &'a Piece, id: &'a str, status: &'static str) -> Self {
-        Self::Known(match piece {
-            Piece::Message { text, refusal, annotations } => {
-                let content = Content { text, refusal, annotations, begun: true };
-                Known::Message { id, status, role: "assistant", content }
-            }
-            Piece::Call { call_id, name, arguments, .. } => {
-                Known::FunctionCall { id, call_id, name, arguments, status }
-            }
-            Piece::CallOutput { call_id, output, .. } => Known::FunctionCallOutput { id, call_id, output, status },
-            Piece::Reasoning { text, encrypted } => {
-                Known::Reasoning { id, summary: Summary(text), encrypted_content: encrypted.as_deref(), status }
-            }
-            Piece::Opaque { raw, .. } => return Self::Opaque(Opaque { raw, id }),
-        })
     }
 }

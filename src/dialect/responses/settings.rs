@@ -1,10 +1,11 @@
 //! The settings of a request that every response repeats, with the defaults of what the client left open.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::request::JsonSchema;
-use crate::ir::{Field, Format, Request, Tool, ToolChoice};
+use super::{lowered, value};
+use crate::ir::{Field, Format, Request, Str, Tool, ToolChoice};
 
 /// All of them, in the order of the resource. None but those that may be null ever is.
 #[derive(Serialize)]
@@ -59,7 +60,23 @@ enum Offer<'r> {
         parameters: Option<&'r RawValue>,
         strict: Option<bool>,
     },
+    Given(GivenFunction<'r>),
     Raw(&'r RawValue),
+}
+
+/// A function as the client wrote it, the keys that it left out included.
+#[derive(Deserialize, Serialize)]
+struct GivenFunction<'r> {
+    #[serde(borrow)]
+    r#type: Option<&'r RawValue>,
+    #[serde(borrow)]
+    name: Option<&'r RawValue>,
+    #[serde(borrow)]
+    description: Option<&'r RawValue>,
+    #[serde(borrow)]
+    parameters: Option<&'r RawValue>,
+    #[serde(borrow)]
+    strict: Option<&'r RawValue>,
 }
 
 /// Which tool to use, in this dialect's shape.
@@ -67,7 +84,7 @@ enum Offer<'r> {
 #[serde(untagged)]
 pub(super) enum Choice<'r> {
     Mode(&'r str),
-    Function { r#type: &'static str, name: &'r str },
+    Function { r#type: &'static str, name: Str<'r> },
     Raw(&'r RawValue),
 }
 
@@ -96,7 +113,7 @@ impl<'r> Choice<'r> {
     pub(super) fn of(choice: &'r ToolChoice<'_>) -> Self {
         match choice {
             ToolChoice::Mode(mode) => Self::Mode(mode),
-            ToolChoice::Function(name) => Self::Function { r#type: "function", name },
+            ToolChoice::Function(name) => Self::Function { r#type: "function", name: Str::from(&**name) },
             ToolChoice::Opaque(raw) => Self::Raw(raw),
         }
     }
@@ -111,8 +128,8 @@ pub(super) fn write(request: &Request<'_>) -> String {
     let settings = Settings {
         previous_response_id: or(request, Field::PreviousResponse, ()),
         instructions: request.instructions.as_deref(),
-        tools: request.tools.iter().map(offer).collect(),
-        tool_choice: request.tool_choice.as_ref().map_or(Choice::Mode("auto"), Choice::of),
+        tools: offers(request),
+        tool_choice: choice(request),
         truncation: or(request, Field::Truncation, "disabled"),
         parallel_tool_calls: or(request, Field::ParallelToolCalls, true),
         text: text(request, schema.as_ref()),
@@ -142,6 +159,35 @@ fn or<'r, T>(request: &'r Request<'_>, field: Field, default: T) -> Or<'r, T> {
 
 fn given<'r>(request: &'r Request<'_>, field: Field) -> Option<&'r RawValue> {
     request.param(field).map(|param| param.value)
+}
+
+/// The tools as the client declared them.
+fn offers<'r>(request: &'r Request<'_>) -> Vec<Offer<'r>> {
+    match request.tools_as_given.as_deref() {
+        Some(given) => value::list(Some(given)).into_iter().map(as_given).collect(),
+        None => request.tools.iter().map(offer).collect(),
+    }
+}
+
+fn as_given(raw: &RawValue) -> Offer<'_> {
+    match serde_json::from_str::<GivenFunction<'_>>(raw.get()) {
+        Ok(given) if value::string_or_empty(given.r#type) == "function" => Offer::Given(given),
+        _ => Offer::Raw(raw),
+    }
+}
+
+/// The choice of a custom tool has been read as that of the function that stands for it.
+fn choice<'r>(request: &'r Request<'_>) -> Choice<'r> {
+    let custom = |name: &str| {
+        let tools = value::list(request.tools_as_given.as_deref());
+        tools.into_iter().any(|raw| lowered::is_custom(raw, name))
+    };
+    match &request.tool_choice {
+        Some(ToolChoice::Function(name)) if custom(name) => {
+            Choice::Function { r#type: "custom", name: Str::from(&**name) }
+        }
+        choice => choice.as_ref().map_or(Choice::Mode("auto"), Choice::of),
+    }
 }
 
 fn offer<'r>(tool: &'r Tool<'_>) -> Offer<'r> {

@@ -4,7 +4,9 @@ use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::resource::{Item, Part, Resource, State, shows};
+use super::item::{Item, Part};
+use super::lowered::{self, Origins};
+use super::resource::{Resource, State, shows};
 use crate::dialect::surface::OpenAiError;
 use crate::dialect::{Ask, Surface, Trace, Writer};
 use crate::error::Error;
@@ -18,6 +20,8 @@ pub(super) struct Stream {
     shown: Vec<usize>,
     /// The open item, unless it is hidden.
     open: Option<Open>,
+    /// What the client declared some functions as.
+    origins: Origins,
 }
 
 /// The item that is being written.
@@ -136,6 +140,7 @@ enum What<'a> {
     Annotation { annotation_index: usize, annotation: &'a RawValue },
     Arguments { arguments: &'a str, name: &'a str },
     Delta { delta: &'a str },
+    Input { input: &'a str },
     Part { part: Part<'a> },
     Refusal { refusal: &'a str },
     Summary { text: &'a str },
@@ -169,13 +174,14 @@ impl Stream {
             frames: Frames { sequence: 0, named, after: ask.starting_after },
             shown: Vec::new(),
             open: None,
+            origins: Origins::of(&ask.echo),
         }
     }
 
     fn lifecycle(&mut self, kind: &'static str, answer: &Answer, state: State<'_>, out: &mut BytesMut) {
         let last = self.ask.surface == Surface::Invocations && matches!(state, State::Ended);
         let body = Lifecycle {
-            response: Resource { answer, ask: &self.ask, state, shown: &self.shown },
+            response: Resource { answer, ask: &self.ask, state, shown: &self.shown, origins: &self.origins },
             custom_outputs: answer.custom_outputs.as_deref().filter(|_| last),
             databricks_output: answer.databricks.as_deref().filter(|_| last),
         };
@@ -188,7 +194,7 @@ impl Stream {
             return;
         };
         let open = Open { id: answer.item_id(index), output_index: self.shown.len(), part: None };
-        let body = ItemBody { output_index: open.output_index, item: Item::begun(output, &open.id) };
+        let body = ItemBody { output_index: open.output_index, item: Item::begun(output, &open.id, &self.origins) };
         self.frames.write(out, "response.output_item.added", &body);
         self.shown.push(index);
         self.open = Some(open);
@@ -256,8 +262,10 @@ impl Stream {
         self.frames.write(out, done, &Says { place: open.place_in(kind, index), what: What::Part { part } });
     }
 
-    fn arguments(&mut self, delta: &str, out: &mut BytesMut) {
-        if let Some(open) = &self.open {
+    fn arguments(&mut self, delta: &str, output: &Output, out: &mut BytesMut) {
+        let custom = |name: &str| self.origins.get(name).is_some_and(|origin| origin.custom);
+        let later = matches!(&output.piece, Piece::Call { name, .. } if custom(name));
+        if let Some(open) = self.open.as_ref().filter(|_| !later) {
             let body = Says { place: open.place(), what: What::Delta { delta } };
             self.frames.write(out, "response.function_call_arguments.delta", &body);
         }
@@ -274,11 +282,27 @@ impl Stream {
         self.leave(output, out);
         let Some(open) = self.open.take() else { return };
         if let Piece::Call { arguments, name, .. } = &output.piece {
-            let body = Says { place: open.place(), what: What::Arguments { arguments, name } };
-            self.frames.write(out, "response.function_call_arguments.done", &body);
+            self.called(name, arguments, &open, out);
         }
-        let body = ItemBody { output_index: open.output_index, item: Item::ended(output, &open.id) };
+        let body = ItemBody { output_index: open.output_index, item: Item::ended(output, &open.id, &self.origins) };
         self.frames.write(out, "response.output_item.done", &body);
+    }
+
+    /// A call has all its arguments. Those of a custom tool could not be shown before: they are JSON, and its input is not.
+    fn called(&mut self, name: &str, arguments: &str, open: &Open, out: &mut BytesMut) {
+        let origin = self.origins.get(name);
+        let name = origin.map_or(name, |origin| &origin.name);
+        if !origin.is_some_and(|origin| origin.custom) {
+            let body = Says { place: open.place(), what: What::Arguments { arguments, name } };
+            return self.frames.write(out, "response.function_call_arguments.done", &body);
+        }
+        let input = lowered::input(arguments);
+        if !input.is_empty() {
+            let body = Says { place: open.place(), what: What::Delta { delta: &input } };
+            self.frames.write(out, "response.custom_tool_call_input.delta", &body);
+        }
+        let body = Says { place: open.place(), what: What::Input { input: &input } };
+        self.frames.write(out, "response.custom_tool_call_input.done", &body);
     }
 
     fn finish(&mut self, answer: &Answer, out: &mut BytesMut) {
@@ -323,7 +347,11 @@ impl Writer for Stream {
                 self.lifecycle("response.in_progress", answer, State::Begun, out);
             }
             Event::ItemStarted { index } => self.start(*index, answer, out),
-            Event::Arguments { delta, .. } => self.arguments(delta, out),
+            Event::Arguments { index, delta } => {
+                if let Some(output) = item(index) {
+                    self.arguments(delta, output, out);
+                }
+            }
             Event::Finished => self.finish(answer, out),
             Event::Failed(error) => self.fail(error, answer, out),
             Event::Text { index, delta } => {

@@ -1,7 +1,7 @@
 //! Tool calls on their way out: one at a time, whole arguments, and the agent's own kept apart from the client's.
 
 use super::{Assembler, Emit, Open};
-use crate::ir::{AgentCall, Event, Output, Piece};
+use crate::ir::{AgentCall, Event, Output, Piece, legal};
 
 /// What is done with tool calls.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +11,14 @@ pub struct Calls {
     pub hold: bool,
     /// Tools that the client declared: calls of these are for the client and need no holding back.
     pub declared: Vec<String>,
+}
+
+impl Calls {
+    /// The name under which the client declared the tool that a backend calls `name`.
+    fn declared_as(&self, name: &str) -> Option<&str> {
+        let declared = || self.declared.iter().map(String::as_str);
+        declared().find(|known| *known == name).or_else(|| declared().find(|known| legal::tool_name(known) == *name))
+    }
 }
 
 /// A call that is being put together.
@@ -58,7 +66,7 @@ impl Assembler {
     pub(super) fn name_slot(&mut self, slot: u32, call_id: Option<&str>, name: Option<&str>) {
         let place = self.slot(slot);
         if let Some(call) = self.pending.get_mut(place) {
-            call.name_it(call_id, name);
+            call.name_it(call_id, name.map(|name| self.calls.declared_as(name).unwrap_or(name)));
         }
     }
 
@@ -74,6 +82,7 @@ impl Assembler {
     fn slot(&mut self, slot: u32) -> usize {
         self.pending.iter().position(|call| call.slot == Some(slot) && !call.whole).unwrap_or_else(|| {
             self.pending.push(Pending { slot: Some(slot), ..Pending::default() });
+            self.room = self.room.saturating_sub(Self::ITEM);
             self.pending.len() - 1
         })
     }
@@ -88,14 +97,15 @@ impl Assembler {
         let known =
             self.pending.iter_mut().find(|call| !call.whole && (slot.is_some() && call.slot == slot || same_id(call)));
         if let Some(call) = known {
-            call.name_it(Some(call_id), Some(name));
+            call.name_it(Some(call_id), Some(self.calls.declared_as(name).unwrap_or(name)));
             if arguments.starts_with(&call.arguments) {
                 arguments.clone_into(&mut call.arguments);
             }
             call.whole = true;
         } else {
             let mut call = Pending { slot, whole: true, arguments: arguments.to_owned(), ..Pending::default() };
-            call.name_it(Some(call_id), Some(name));
+            call.name_it(Some(call_id), Some(self.calls.declared_as(name).unwrap_or(name)));
+            self.room = self.room.saturating_sub(Self::ITEM);
             self.pending.push(call);
         }
     }

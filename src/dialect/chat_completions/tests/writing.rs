@@ -135,7 +135,7 @@ fn instructions_lead_and_developers_are_the_system() {
     let items = vec![said(Role::Developer, "d"), said(Role::User, "q")];
     let (body, _) = written(&Chat, &Request { instructions: Some("i".into()), items, ..Request::default() }, false);
     let messages = body["messages"].as_array().unwrap().iter().map(line).collect::<Vec<_>>();
-    assert_eq!(messages, ["system i", "system d", "user q"]);
+    assert_eq!(messages, ["system i\n\nd", "user q"], "in one message: strict templates know no second");
 }
 
 #[test]

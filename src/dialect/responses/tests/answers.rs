@@ -25,7 +25,7 @@ fn failure(body: &str) -> (Kind, String) {
 fn an_agents_answer_is_read_whole() {
     let answer = answer_of(AGENTIC);
     let expected = [
-        "thinks \"hm\" Some(\"seal\")",
+        "thinks \"hm\" Some(\"cutover:m0:seal\")",
         "Agent calls call_1 weather {\"city\": \"Paris\"}",
         "output call_1 weather {\"temp_c\": 21}",
         "mcp_approval_request",
@@ -132,7 +132,7 @@ fn strict_clients_do_not_see_what_the_agent_did_itself() {
     legal::check_resource(&written);
     let kinds: Vec<_> = written["output"].as_array().unwrap().iter().map(|item| item["type"].clone()).collect();
     assert_eq!(kinds, ["reasoning", "message"]);
-    assert_eq!(written["output"][0]["encrypted_content"], "seal");
+    assert_eq!(written["output"][0]["encrypted_content"], "cutover:m0:seal", "with the id under which it must go back");
     let message = r#"[{"type":"output_text","text":"21 C","logprobs":[],"annotations":
         [{"type":"url_citation","url":"https://e","title":"","start_index":0,"end_index":0}]},{"type":"refusal","refusal":"no"}]"#;
     assert_eq!(written["output"][1]["content"], json(message));
