@@ -83,7 +83,7 @@ REQUESTS = {
 def refused(backend: Backend) -> dict[str, str]:
     """What a backend cannot take, with the code of the error that says so instead of an answer that hides it."""
     match backend.dialect:
-        case "chat_agent" | "chat_model" | "split_chat_messages":
+        case "chat_agent" | "chat_model" | "split_chat_messages" | "durable":
             return {"image-input": "unsupported_parameter"}
         case "responses" if backend.server not in ("app", "openai"):
             # The signature that MLflow gives every ResponsesAgent has no place for a tool's name.
