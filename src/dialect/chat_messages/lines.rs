@@ -37,11 +37,11 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    fn call_id<'r>(self, id: &'r str) -> Str<'r> {
+    fn call_id(self, id: &str) -> Str<'_> {
         self.longest_id.map_or_else(|| Str::from(id), |longest| legal::call_id(id, longest))
     }
 
-    fn tool_name<'r>(self, name: &'r str) -> Str<'r> {
+    fn tool_name(self, name: &str) -> Str<'_> {
         if self.legal_names { legal::tool_name(name) } else { Str::from(name) }
     }
 }

@@ -111,7 +111,11 @@ fn an_openai_stream_is_read() {
     ];
     let answer = answer(&frames);
     assert!(answer.failure.is_none(), "no [DONE] is needed after response.completed");
-    let expected = ["thinks \"one\\n\\ntwo!\" Some(\"cutover:rs_1:seal\")", "says \"hi!\" \"no\" 1", "Client calls c1 f {\"a\":1}"];
+    let expected = [
+        "thinks \"one\\n\\ntwo!\" Some(\"cutover:rs_1:seal\")",
+        "says \"hi!\" \"no\" 1",
+        "Client calls c1 f {\"a\":1}",
+    ];
     assert_eq!(items(&answer), expected);
     assert_eq!(answer.finish(), Some(Finish::ToolCalls));
     assert_eq!(answer.usage, Some(Usage { input: 1, output: 2, total: 3, cached: 0, reasoning: 0 }));
