@@ -268,7 +268,7 @@ fn names_that_servers_refuse_are_changed_on_the_way_out_and_back() {
             assert_eq!(called(&client.adds_up(backend, &sse(&frames)))[0][1], name);
             let seen = chat().with_tools(&["ns_fn", name]).adds_up(backend, &sse(&frames));
             assert_eq!(seen["tool_calls"][0][1], name);
-            let back = history(json!([function_call("x", "call_a", name, "{}")])).sent(backend);
+            let back = history(json!([function_call("x", "call_a", name, "{}")])).with_tools(&[name]).sent(backend);
             let replayed = if backend == "responses" {
                 &back["input"][0]
             } else {
@@ -277,6 +277,8 @@ fn names_that_servers_refuse_are_changed_on_the_way_out_and_back() {
             assert_eq!(replayed["name"], stand_in, "in the history as well");
         }
     }
+    let own = history(json!([function_call("x", "call_a", "main.tools.find", "{}")])).sent("responses");
+    assert_eq!(own["input"][0]["name"], "main.tools.find", "what an agent calls its own tools is its own affair");
     let choice = json!({"type": "function", "name": "ns.fn"});
     let sent = responses().with_tools(&["ns.fn"]).with("tool_choice", choice).sent("chat_completions");
     assert_eq!(sent["tool_choice"]["function"]["name"], sent["tools"][0]["function"]["name"]);
