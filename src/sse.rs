@@ -29,6 +29,19 @@ impl Frame<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong;
 
+/// How many of these bytes are whole frames, for streams that are handed on as they are. A comment is whole at its line's
+/// end: it may be there to keep the connection alive.
+#[must_use]
+pub fn whole_frames(bytes: &[u8]) -> usize {
+    const BLANK: [&[u8]; 3] = [b"\n\n", b"\n\r\n", b"\r\r"];
+    let until = |end: &usize| bytes.get(..*end).is_some_and(|part| BLANK.iter().any(|blank| part.ends_with(blank)));
+    let whole = (1..=bytes.len()).rev().find(until).unwrap_or(0);
+    let rest = bytes.get(whole..).unwrap_or_default();
+    let comment = |line: &[u8]| line.is_empty() || line.starts_with(b":");
+    let comments = rest.ends_with(b"\n") && rest.split(|byte| *byte == b'\n').all(comment);
+    if comments { bytes.len() } else { whole }
+}
+
 /// A range of the buffer.
 #[derive(Clone, Copy, Debug, Default)]
 struct Span {
@@ -254,6 +267,26 @@ impl Splitter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_handed_on_ends_with_a_frame() {
+        let cases = [
+            ("", 0),
+            ("data: x", 0),
+            ("data: x\n", 0),
+            ("data: x\n\n", 9),
+            ("data: x\n\nevent: y\n", 9),
+            ("data: x\r\n\r\ndata", 11),
+            ("data: x\r\rdata", 9),
+            (": alive\n", 8),
+            ("data: x\n\n: alive\n", 17),
+            ("data: x\n\n: aliv", 9),
+            (": alive\ndata: x\n", 0),
+        ];
+        for (bytes, whole) in cases {
+            assert_eq!(whole_frames(bytes.as_bytes()), whole, "{bytes:?}");
+        }
+    }
     use proptest::prelude::*;
 
     /// Frames of `bytes` when they come in pieces of `step` bytes, as (event, data) texts.

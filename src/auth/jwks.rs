@@ -16,6 +16,9 @@ use crate::net::{Failed, Fetcher, Flight};
 const WINDOW: Duration = Duration::from_secs(30);
 const FETCHES: usize = 2;
 
+/// An issuer that could not even be connected to was not asked, and may be back at any time: it is tried again so soon.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// A set that is older is fetched again, while it goes on serving.
 const FRESH: Duration = Duration::from_secs(300);
 
@@ -42,13 +45,22 @@ pub(super) struct Keys {
     ca: Option<CaBundle>,
     fetcher: Fetcher,
     set: ArcSwapOption<Set>,
-    fetches: Mutex<Vec<Instant>>,
+    fetches: Mutex<Fetches>,
     flight: Flight<()>,
 }
 
 struct Set {
     keys: Vec<Arc<Key>>,
     fetched: Instant,
+}
+
+/// What limits the next fetch.
+#[derive(Default)]
+struct Fetches {
+    /// Those of the last [`WINDOW`].
+    recent: Vec<Instant>,
+    /// When the issuer could not be connected to.
+    unreached: Option<Instant>,
 }
 
 /// What discovery says (OpenID Connect Discovery 1.0, 4.2), as far as it matters here.
@@ -114,57 +126,78 @@ impl Keys {
         }
         match self.fetch().await {
             Ok(keys) => self.set.store(Some(Arc::new(Set { keys, fetched: Instant::now() }))),
-            Err(error) => tracing::warn!(issuer = self.issuer, %error, "the issuer's keys were not fetched"),
+            Err(error) => {
+                if error.is_unreached() {
+                    self.give_back();
+                }
+                tracing::warn!(issuer = self.issuer, %error, "the issuer's keys were not fetched");
+            }
         }
     }
 
     async fn fetch(&self) -> Result<Vec<Arc<Key>>, Failed> {
-        let url = match &self.jwks_uri {
-            Some(url) => url.clone(),
-            None => self.discover().await?,
+        let (url, fetched) = match &self.jwks_uri {
+            Some(url) => (url.clone(), self.fetcher.get(url, None).await?),
+            None => {
+                let url = self.discover().await?;
+                let fetched = self.fetcher.get(&url, None).await.map_err(Failed::reached)?;
+                (url, fetched)
+            }
         };
-        let fetched = self.fetcher.get(&url, None).await?;
         if !fetched.status.is_success() {
-            return Err(Failed(format!("{url} answered {}", fetched.status.as_u16())));
+            return Err(Failed::new(format!("{url} answered {}", fetched.status.as_u16())));
         }
-        let keys = read_set(&fetched.body).ok_or_else(|| Failed(format!("{url} is not a set of keys")))?;
+        let keys = read_set(&fetched.body).ok_or_else(|| Failed::new(format!("{url} is not a set of keys")))?;
         // A set that has lost all its keys is taken for a mistake of the issuer; the keys that were there go on.
         if keys.is_empty() {
-            return Err(Failed(format!("{url} has no key of an algorithm that is known here")));
+            return Err(Failed::new(format!("{url} has no key of an algorithm that is known here")));
         }
         Ok(keys.into_iter().map(Arc::new).collect())
     }
 
     async fn discover(&self) -> Result<Uri, Failed> {
         let place = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
-        let place: Uri = place.parse().map_err(|_| Failed("the issuer is not a URL".into()))?;
+        let place: Uri = place.parse().map_err(|_| Failed::new("the issuer is not a URL"))?;
         let found: Discovery = self.fetcher.json(&place).await?;
         if found.issuer != self.issuer {
-            return Err(Failed(format!("{place} is of another issuer")));
+            return Err(Failed::new(format!("{place} is of another issuer")));
         }
         let url: Option<Uri> = found.jwks_uri.parse().ok();
         // Keys that anyone on the way can change are nobody's keys.
         url.filter(|url| url.scheme_str() == Some("https") || url.scheme_str() == self.url.scheme_str())
-            .ok_or_else(|| Failed(format!("{place} names no usable `jwks_uri`")))
+            .ok_or_else(|| Failed::new(format!("{place} names no usable `jwks_uri`")))
     }
 
     fn may_fetch(&self) -> bool {
-        self.recent(|fetches| fetches.len() < FETCHES)
+        self.limited(|fetches| fetches.are_free())
     }
 
     fn take_fetch(&self) -> bool {
-        self.recent(|fetches| {
-            let free = fetches.len() < FETCHES;
+        self.limited(|fetches| {
+            let free = fetches.are_free();
             if free {
-                fetches.push(Instant::now());
+                fetches.recent.push(Instant::now());
             }
             free
         })
     }
 
-    fn recent<T>(&self, look: impl FnOnce(&mut Vec<Instant>) -> T) -> T {
+    fn give_back(&self) {
+        self.limited(|fetches| {
+            fetches.recent.pop();
+            fetches.unreached = Some(Instant::now());
+        });
+    }
+
+    fn limited<T>(&self, look: impl FnOnce(&mut Fetches) -> T) -> T {
         let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
-        fetches.retain(|fetch| fetch.elapsed() < WINDOW);
+        fetches.recent.retain(|fetch| fetch.elapsed() < WINDOW);
         look(&mut fetches)
+    }
+}
+
+impl Fetches {
+    fn are_free(&self) -> bool {
+        self.recent.len() < FETCHES && self.unreached.is_none_or(|failed| failed.elapsed() >= RETRY)
     }
 }

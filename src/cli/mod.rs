@@ -13,6 +13,7 @@ mod check;
 mod demo;
 mod serve;
 mod token;
+mod translate;
 
 const ABOUT: &str = "Moves live agent traffic from a legacy Model Serving endpoint to a Databricks App, \
                      one weight at a time, while no client changes a line.";
@@ -51,6 +52,8 @@ enum Command {
     },
     /// See it work: two small agents inside this process, split 90/10, no account and no config
     Demo(demo::Options),
+    /// See what becomes of a body or a stream between two dialects, and what is left out
+    Translate(translate::Options),
     /// Work with tokens: their digests, and what JWTs say
     #[command(subcommand)]
     Token(Token),
@@ -71,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Check { file } => check::run(&file),
         Command::Demo(options) => demo::run(&options),
+        Command::Translate(options) => translate::run(&options),
         Command::Token(Token::Hash) => token::hash(),
         Command::Token(Token::Inspect) => token::inspect(),
     }

@@ -120,7 +120,7 @@ impl Endpoint {
 fn secure(url: &str, origin: &Uri) -> Result<Uri, Failed> {
     let parsed: Option<Uri> = url.parse().ok();
     let secure = |url: &Uri| url.scheme_str() == Some("https") || url.scheme_str() == origin.scheme_str();
-    parsed.filter(secure).ok_or_else(|| Failed("discovery led to a URL that cannot be used".into()))
+    parsed.filter(secure).ok_or_else(|| Failed::new("discovery led to a URL that cannot be used"))
 }
 
 /// One of OAuth's error codes, and no text that might repeat something.

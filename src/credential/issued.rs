@@ -190,8 +190,8 @@ impl Refusal {
 }
 
 impl From<Failed> for Refusal {
-    fn from(Failed(why): Failed) -> Self {
-        Self::Failed(why)
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed.to_string())
     }
 }
 

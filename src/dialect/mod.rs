@@ -2,6 +2,9 @@
 //!
 //! A dialect reads tolerantly (every variant that real servers and clients were seen to send) and writes strictly (only
 //! what every known client accepts). Codecs do no IO and hold no clock: bytes in, fragments or bytes out.
+//!
+//! # Fields
+#![doc = include_str!("FIELDS.md")]
 
 use bytes::BytesMut;
 use http::StatusCode;
@@ -22,7 +25,7 @@ mod responses;
 mod split_chat_messages;
 mod surface;
 
-pub use admit::admit;
+pub use admit::{admit, table, write};
 pub use chat_agent::ChatAgent;
 pub use chat_completions::ChatCompletions;
 pub use chat_model::ChatModel;

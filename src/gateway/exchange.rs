@@ -98,6 +98,7 @@ impl Exchange {
         self.summary.dropped = outbound.dropped.names().join(",");
         if let Some(arm) = &self.arm {
             arm.dropped_fields.inc_by(outbound.dropped.names().len() as u64);
+            arm.unknown_fields.inc_by(outbound.unknown as u64);
         }
     }
 
@@ -118,6 +119,13 @@ impl Exchange {
     /// More bytes went to the client.
     pub(super) fn sent(&mut self, bytes: usize) {
         self.summary.bytes += bytes as u64;
+    }
+
+    /// Frames and items of the answer that nobody here knows.
+    pub(super) fn met_unknown(&mut self, frames: u32) {
+        if let Some(arm) = &self.arm {
+            arm.unknown_frames.inc_by(frames.into());
+        }
     }
 
     /// The client has its whole answer.

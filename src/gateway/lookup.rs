@@ -60,7 +60,8 @@ impl Lookup {
     pub(super) fn of(path: &str) -> Option<Self> {
         let named = |prefix: &str| path.strip_prefix(prefix).filter(|name| !name.is_empty() && !name.contains('/'));
         match path {
-            "/api/2.0/serving-endpoints" => Some(Self::Endpoints),
+            // MLflow's client asks with the slash.
+            "/api/2.0/serving-endpoints" | "/api/2.0/serving-endpoints/" => Some(Self::Endpoints),
             _ => named("/api/2.0/serving-endpoints/")
                 .map(|name| Self::Endpoint(name.to_owned()))
                 .or_else(|| named("/api/2.0/apps/").map(|name| Self::App(name.to_owned()))),

@@ -91,7 +91,7 @@ impl Made {
             verbatim: false,
             kept: Kept::Found,
         };
-        Ok(Outbound { backend: Arc::clone(backend), call, plan, dropped: Dropped::default() })
+        Ok(Outbound { backend: Arc::clone(backend), call, plan, dropped: Dropped::default(), unknown: 0 })
     }
 }
 

@@ -128,7 +128,7 @@ async fn answered(snapshot: &Snapshot, outbound: Outbound, exchange: &mut Exchan
     let reply = outbound.backend.call(outbound.call).await?;
     exchange.first_byte();
     // 7. Relay.
-    relay::answer(reply, outbound.plan, &snapshot.limits, &snapshot.timeouts).await
+    relay::answer(reply, outbound.plan, &snapshot.limits, &snapshot.timeouts, exchange).await
 }
 
 /// The way of what is the workspace's to answer, if there is one that may be asked this.

@@ -46,12 +46,14 @@ pub(super) async fn answer(
     plan: Plan,
     limits: &ClientLimits,
     timeouts: &ClientTimeouts,
+    exchange: &mut Exchange,
 ) -> Result<Answered, Error> {
     match (reply.form, plan.stream) {
         (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, plan, limits, timeouts.keep_alive)))),
         (Form::Stream, false) => {
             let (client, ask) = (plan.client, plan.ask.clone());
             let answer = collect(reply, plan, limits).await?;
+            exchange.met_unknown(answer.unknown);
             Ok(Answered::Plain(write(client, &ask, &answer)))
         }
         (Form::Plain, stream) => {
@@ -61,13 +63,13 @@ pub(super) async fn answer(
             if plan.verbatim && !stream {
                 return Ok(Answered::Plain(body));
             }
-            read(&body, &plan, limits)
+            read(&body, &plan, limits, exchange)
         }
     }
 }
 
 /// A plain answer for a client of either kind.
-fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Error> {
+fn read(body: &[u8], plan: &Plan, limits: &ClientLimits, exchange: &mut Exchange) -> Result<Answered, Error> {
     let mut assembler = assembler(plan, limits, true);
     let mut out = BytesMut::new();
     let mut writer = plan.stream.then(|| plan.client.writer(&plan.ask));
@@ -78,6 +80,7 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits) -> Result<Answered, Err
     };
     assembler.start(&mut emit);
     plan.backend.dialect.read_answer(body, &mut |fragment: Fragment<'_>| assembler.push(fragment, &mut emit));
+    exchange.met_unknown(assembler.answer().unknown);
     let answer = finished(assembler.into_answer(), plan.client, plan.kept)?;
     // Nothing has been sent yet, so a failure is an HTTP error even for a client that asked for a stream.
     Ok(if plan.stream {
@@ -207,7 +210,7 @@ impl Relay {
                     return Poll::Ready(Some(Err(Aborted)));
                 }
                 State::Flowing => {
-                    let ready = self.transcoder.out().len();
+                    let ready = self.ready();
                     let news = if self.verbatim.is_some() { self.pass(cx) } else { self.translate(cx) };
                     match news {
                         Poll::Pending if ready == 0 => {
@@ -253,6 +256,9 @@ impl Relay {
         let mut frame = BytesMut::new();
         if let (Some(error), Some(writer)) = (broken, &mut self.verbatim) {
             writer.event(&Event::Failed(error), answer, &mut frame);
+            // Half a frame of the backend's would spoil ours.
+            let whole = crate::sse::whole_frames(self.transcoder.out());
+            self.transcoder.out().truncate(whole);
         }
         self.transcoder.out().extend_from_slice(&frame);
         self.over(!frame.is_empty());
@@ -270,7 +276,18 @@ impl Relay {
         if let Some(silence) = &mut self.keep_alive {
             silence.spoke();
         }
-        self.transcoder.out().split().freeze()
+        let ready = self.ready();
+        self.transcoder.out().split_to(ready).freeze()
+    }
+
+    /// How many bytes may be handed on: whole frames, unless one is too large to be gathered, and at the end all there is.
+    fn ready(&mut self) -> usize {
+        let flowing = matches!(self.state, State::Flowing);
+        let out = self.transcoder.out();
+        match out.len() {
+            all if self.verbatim.is_none() || !flowing => all,
+            all => Some(crate::sse::whole_frames(out)).filter(|whole| *whole > 0 || all < ENOUGH).unwrap_or(all),
+        }
     }
 }
 
@@ -301,8 +318,9 @@ impl HttpBody for Body {
                     (None, None) => exchange.complete(),
                     _ => {}
                 }
-                if let Some(Ok(bytes)) = &next {
-                    exchange.sent(bytes.len());
+                match &next {
+                    Some(Ok(bytes)) => exchange.sent(bytes.len()),
+                    _ => exchange.met_unknown(relay.transcoder.answer().unknown),
                 }
                 Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
             }

@@ -24,6 +24,10 @@ const PASSED: &[&str] = &["traceparent", "tracestate", "x-request-id"];
 /// How clients of an AgentServer ask for the id of the trace.
 const RETURN_TRACE: HeaderName = HeaderName::from_static("x-mlflow-return-trace-id");
 
+/// How a client asks to see more than its kind of client usually does: `server_tools` are the calls that the agent ran
+/// itself.
+const SHOW: HeaderName = HeaderName::from_static("x-cutover-show");
+
 /// A request that is ready to be sent.
 pub(super) struct Outbound {
     /// Who it goes to.
@@ -34,6 +38,8 @@ pub(super) struct Outbound {
     pub(super) plan: Plan,
     /// What was left out.
     pub(super) dropped: Dropped,
+    /// How many of its fields nobody here knows.
+    pub(super) unknown: usize,
 }
 
 /// What becomes of the answer.
@@ -90,7 +96,9 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
     let Arrived { entrance, bytes, body, headers, caller, id } = *arrived;
     let voices = Voices::of(entrance, body, route)?;
     let alike = voices.reads.name() == backend.dialect.name();
-    let verbatim = backend.verbatim && alike && voices.shape == Shape::OpenAi;
+    // Clients of invocations know no `event:` lines and read errors of another shape.
+    let openai = voices.shape == Shape::OpenAi && voices.surface == Surface::OpenAi;
+    let verbatim = backend.verbatim && alike && openai;
     let mut request = voices.reads.read_request(body)?;
     let trace = asks_for_trace(&mut request, headers);
     let previous = previous(&request);
@@ -107,15 +115,11 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
         conversation: conversation.as_deref(),
         number: number(id),
     };
-    let mut dropped = Dropped::default();
-    let sent = if verbatim {
-        with_model(bytes, body, backend.model.as_deref())
+    let (sent, dropped) = if verbatim {
+        (with_model(bytes, body, backend.model.as_deref()), Dropped::default())
     } else {
-        dropped = dialect::admit(&request, backend.dialect)?;
-        for (name, _) in request.rest.iter().filter(|_| !alike) {
-            dropped.note(name);
-        }
-        backend.dialect.write_request(&request, &target, &mut dropped)?.into()
+        let (written, dropped) = dialect::write(&request, backend.dialect, &target)?;
+        (Bytes::from(written), dropped)
     };
     let call = Call {
         body: sent,
@@ -126,7 +130,7 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
     };
     let reader = backend.dialect.reader_for(&request, &target);
     let follow = reader.resume().map(|_| Call { body: Bytes::new(), ..call.clone() });
-    let ask = Ask { trace, ..voices.ask(entrance, body, route, &request) };
+    let ask = Ask { trace, ..voices.ask(arrived, route, &request) };
     let calls = Calls { hold: !ask.show_agents_calls, declared: request.declared().map(str::to_owned).collect() };
     let plan = Plan {
         backend: Arc::clone(&backend),
@@ -139,7 +143,7 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
         verbatim,
         kept,
     };
-    Ok(Outbound { backend, call, plan, dropped })
+    Ok(Outbound { backend, call, plan, dropped, unknown: request.rest.len() })
 }
 
 /// The dialects a client speaks: in its request, and in what it wants to read.
@@ -190,7 +194,9 @@ impl Voices {
         writes == ChatAgent.name() || (writes == Responses.name() && self.surface == Surface::Invocations)
     }
 
-    fn ask(&self, entrance: &Entrance, body: &Body<'_>, route: &Route, request: &Request<'_>) -> Ask {
+    fn ask(&self, arrived: &Arrived<'_>, route: &Route, request: &Request<'_>) -> Ask {
+        let Arrived { entrance, body, headers, .. } = *arrived;
+        let shown = headers.get_all(SHOW).iter().any(|value| value == "server_tools");
         let model = match (&request.model, entrance) {
             (Some(model), _) => model.to_string(),
             (None, Entrance::Invocations(Some(name))) => name.clone(),
@@ -203,7 +209,7 @@ impl Voices {
             include_usage: request.include_usage,
             shape: self.shape,
             wrapped: self.writes.name() == SplitChatMessages.name() && body.get("query").is_none(),
-            show_agents_calls: route.show_server_tools || self.shows_agents_calls(),
+            show_agents_calls: route.show_server_tools || shown || self.shows_agents_calls(),
             trace: None,
             starting_after: None,
             echo: if responses { Responses::echo(request) } else { String::new() },
@@ -257,14 +263,23 @@ pub(super) fn passed(headers: &HeaderMap, trace: bool) -> HeaderMap {
     passed
 }
 
-/// The body as it came, but for the value of `model` where the backend knows the agent by another name.
+/// The body as it came, but for the value of `model` where the backend knows the agent by another name; a body that names
+/// none, as on the invocations path, gets it in front.
 fn with_model(bytes: &Bytes, body: &Body<'_>, model: Option<&str>) -> Bytes {
-    let (Some(name), Some(value)) = (model, body.get("model")) else { return bytes.clone() };
-    let begin = value.get().as_ptr() as usize - bytes.as_ptr() as usize;
-    let end = begin + value.get().len();
+    let Some(name) = model.map(crate::ir::json) else { return bytes.clone() };
+    let (begin, end, name) = match body.get("model") {
+        Some(value) => {
+            let begin = value.get().as_ptr() as usize - bytes.as_ptr() as usize;
+            (begin, begin + value.get().len(), name.get().to_owned())
+        }
+        None => {
+            let first = bytes.iter().position(|byte| *byte == b'{').map_or(0, |brace| brace + 1);
+            let comma = if body.iter().next().is_some() { "," } else { "" };
+            (first, first, format!("\"model\":{}{comma}", name.get()))
+        }
+    };
     let (Some(before), Some(after)) = (bytes.get(..begin), bytes.get(end..)) else { return bytes.clone() };
-    let name = crate::ir::json(name);
-    [before, name.get().as_bytes(), after].concat().into()
+    [before, name.as_bytes(), after].concat().into()
 }
 
 #[cfg(test)]
@@ -288,5 +303,19 @@ mod tests {
         let sent = with_model(&bytes, &body, Some("q\"z"));
         assert_eq!(&sent[..], br#"{ "x": "model", "model" : "q\"z", "input": [1 , 2] }"#);
         assert_eq!(with_model(&bytes, &body, None), bytes);
+    }
+
+    #[test]
+    fn a_body_that_names_no_model_gets_the_backends() {
+        for (given, wanted) in [
+            (" { \"input\": \"{\" }", " {\"model\":\"m\", \"input\": \"{\" }"),
+            ("{\"input\":{}}", "{\"model\":\"m\",\"input\":{}}"),
+            ("{}", "{\"model\":\"m\"}"),
+        ] {
+            let bytes = Bytes::from(given);
+            let body = Body::parse(&bytes).unwrap();
+            assert_eq!(with_model(&bytes, &body, Some("m")), wanted, "{given}");
+            assert_eq!(with_model(&bytes, &body, None), bytes);
+        }
     }
 }

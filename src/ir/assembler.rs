@@ -171,7 +171,11 @@ impl Assembler {
             Fragment::CallOutput { call_id, name, output } => {
                 self.call_output(&call_id, name.as_deref(), output.into_string(), emit);
             }
-            Fragment::Opaque { kind, raw } => self.opaque(kind.into_string(), raw.into_owned(), emit),
+            Fragment::Opaque { kind, raw } => {
+                self.answer.unknown = self.answer.unknown.saturating_add(1);
+                self.opaque(kind.into_string(), raw.into_owned(), emit);
+            }
+            Fragment::Unknown => self.answer.unknown = self.answer.unknown.saturating_add(1),
             Fragment::CustomOutputs(outputs) => self.answer.custom_outputs = Some(outputs.into_owned()),
             Fragment::Databricks(output) => self.answer.databricks = Some(output.into_owned()),
             Fragment::Trace(id) => self.answer.traced(id.into_string()),

@@ -104,6 +104,8 @@ pub enum Fragment<'a> {
         /// The whole item.
         raw: Json<'a>,
     },
+    /// A frame of a kind that nobody here knows; it is counted and goes nowhere.
+    Unknown,
     /// The agent's free-form outputs; a JSON object. The last one counts.
     CustomOutputs(Json<'a>),
     /// `databricks_output` (trace, request id); the last one counts.
@@ -178,6 +180,7 @@ impl Fragment<'_> {
             Self::Trace(id) => Fragment::Trace(id.into_owned()),
             Self::Usage(usage) => Fragment::Usage(usage),
             Self::Finish(finish) => Fragment::Finish(finish),
+            Self::Unknown => Fragment::Unknown,
             Self::Done => Fragment::Done,
             Self::Waiting(status) => Fragment::Waiting(status.into_owned()),
             Self::Failed(error) => Fragment::Failed(error),

@@ -249,25 +249,45 @@ pub enum Format<'a> {
     JsonSchema(Json<'a>),
 }
 
-/// Names of the fields that were left out on the way to the backend.
+/// The fields that were left out on the way to the backend, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Dropped(Vec<String>);
+pub struct Dropped {
+    names: Vec<String>,
+    reasons: Vec<&'static str>,
+}
 
 impl Dropped {
-    /// Most names that are kept; a request with more is cut off here, with `…` as the last.
+    /// Most names that are kept; a request with more is cut off here, with `...` as the last.
     const MOST: usize = 16;
 
-    /// Notes a field by the name the client gave it.
+    /// Longest name that is kept, in bytes; names stand in a response header.
+    const LONGEST: usize = 64;
+
+    /// Notes a field, by the name the client gave it, that the backend's format has no place for.
     pub fn note(&mut self, name: &str) {
-        if self.0.len() < Self::MOST && !self.0.iter().any(|known| known == name) {
-            self.0.push(if self.0.len() + 1 == Self::MOST { "...".to_owned() } else { name.to_owned() });
+        self.note_because(name, "the agent's format has no place for it");
+    }
+
+    /// Notes a field, by the name the client gave it, and why it is left out.
+    pub fn note_because(&mut self, name: &str, why: &'static str) {
+        let safe = |letter: &char| letter.is_ascii_graphic() && *letter != ',' || *letter == ' ';
+        let name: String =
+            name.chars().map(|letter| if safe(&letter) { letter } else { '?' }).take(Self::LONGEST).collect();
+        if self.names.len() < Self::MOST && !self.names.contains(&name) {
+            self.names.push(if self.names.len() + 1 == Self::MOST { "...".to_owned() } else { name });
+            self.reasons.push(why);
         }
     }
 
-    /// The names, in the order they were noted.
+    /// The names, in the order they were noted: printable ASCII without commas.
     #[must_use]
     pub fn names(&self) -> &[String] {
-        &self.0
+        &self.names
+    }
+
+    /// Names with their reasons.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.names.iter().map(String::as_str).zip(self.reasons.iter().copied())
     }
 }
 

@@ -80,9 +80,9 @@ impl Fetcher {
     pub async fn json<T: DeserializeOwned>(&self, url: &Uri) -> Result<T, Failed> {
         let fetched = self.get(url, None).await?;
         if fetched.status != StatusCode::OK {
-            return Err(Failed(format!("{} answered {}", place(url), fetched.status.as_u16())));
+            return Err(Failed::new(format!("{} answered {}", place(url), fetched.status.as_u16())));
         }
-        fetched.json().map_err(|Failed(why)| Failed(format!("{}: {why}", place(url))))
+        fetched.json().map_err(|failed| Failed::new(format!("{}: {failed}", place(url))))
     }
 
     async fn ask(
@@ -120,9 +120,13 @@ impl Fetcher {
         *request.method_mut() = method;
         *request.uri_mut() = url.clone();
         *request.headers_mut() = headers;
-        let failed = |why: &dyn fmt::Display| Failed(format!("{}: {why}", place(url)));
+        let failed = |why: &dyn fmt::Display| Failed::new(format!("{}: {why}", place(url)));
         let asking = async {
-            let answer = self.client.request(request).await.map_err(|error| failed(&chain(&error)))?;
+            let answer = self
+                .client
+                .request(request)
+                .await
+                .map_err(|error| Failed { unreached: error.is_connect(), ..failed(&chain(&error)) })?;
             let (head, mut incoming) = answer.into_parts();
             let mut body = BytesMut::new();
             while let Some(frame) = incoming.frame().await {
@@ -148,18 +152,41 @@ impl Fetched {
     /// When it is not what is wanted; the text holds nothing of the body.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failed> {
         serde_json::from_slice(&self.body).map_err(|error| {
-            Failed(format!("not the JSON that was wanted (line {}, column {})", error.line(), error.column()))
+            Failed::new(format!("not the JSON that was wanted (line {}, column {})", error.line(), error.column()))
         })
     }
 }
 
 /// No document; says why, for the log. Holds no token and nothing of a body.
 #[derive(Clone, Debug)]
-pub struct Failed(pub String);
+pub struct Failed {
+    why: String,
+    unreached: bool,
+}
+
+impl Failed {
+    /// A failure of somebody who was asked.
+    #[must_use]
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into(), unreached: false }
+    }
+
+    /// Whether there was nobody to ask: no connection came to be.
+    #[must_use]
+    pub fn is_unreached(&self) -> bool {
+        self.unreached
+    }
+
+    /// The same, of somebody who was reached before.
+    #[must_use]
+    pub fn reached(self) -> Self {
+        Self { unreached: false, ..self }
+    }
+}
 
 impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 

@@ -65,6 +65,7 @@ pub struct Metrics {
     first_byte: HistogramVec,
     in_flight: IntGaugeVec,
     dropped_fields: IntCounterVec,
+    unknown: IntCounterVec,
     errors: IntCounterVec,
     /// Open client connections.
     pub connections: IntGauge,
@@ -84,6 +85,10 @@ pub struct Arm {
     pub in_flight: IntGauge,
     /// Request fields left out because the backend's dialect cannot carry them.
     pub dropped_fields: IntCounter,
+    /// Request fields that nobody here knows.
+    pub unknown_fields: IntCounter,
+    /// Frames and items of answers that nobody here knows.
+    pub unknown_frames: IntCounter,
 }
 
 impl Arm {
@@ -121,6 +126,11 @@ impl Metrics {
                 "Request fields left out because the backend's dialect cannot carry them",
                 arm,
             )?,
+            unknown: counter(
+                "cutover_unknown_total",
+                "Request fields, and frames and items of answers, that nobody here knows",
+                &["route", "backend", "what"],
+            )?,
             errors: counter("cutover_errors_total", "Errors told to clients, by code", &["code"])?,
             connections: IntGauge::new("cutover_connections", "Open client connections")?,
             offers_dropped: IntCounter::new(
@@ -138,6 +148,7 @@ impl Metrics {
         self.registry.register(Box::new(self.first_byte.clone()))?;
         self.registry.register(Box::new(self.in_flight.clone()))?;
         self.registry.register(Box::new(self.dropped_fields.clone()))?;
+        self.registry.register(Box::new(self.unknown.clone()))?;
         self.registry.register(Box::new(self.errors.clone()))?;
         self.registry.register(Box::new(self.connections.clone()))?;
         self.registry.register(Box::new(self.offers_dropped.clone()))
@@ -153,6 +164,8 @@ impl Metrics {
             first_byte: self.first_byte.with_label_values(labels),
             in_flight: self.in_flight.with_label_values(labels),
             dropped_fields: self.dropped_fields.with_label_values(labels),
+            unknown_fields: self.unknown.with_label_values(&[route, backend, "request_field"]),
+            unknown_frames: self.unknown.with_label_values(&[route, backend, "frame"]),
         }
     }
 

@@ -24,7 +24,7 @@ def described(problem: Exception) -> dict[str, Any]:
     response = getattr(problem, "response", None)
     return {
         "class": names[0],
-        "expected": bool({"APIError", "HTTPError", "Unanswered"} & set(names)),
+        "expected": bool({"APIError", "HTTPError", "RequestException", "Unanswered"} & set(names)),
         "api_error": "APIError" in names,
         "status": getattr(problem, "status_code", None) or getattr(response, "status_code", None),
         "message": str(problem),
@@ -90,10 +90,20 @@ def chat_helper(case: Case, answer: Answer) -> None:
         for event in stream:
             if event.type == "content.delta":
                 answer.piece(event.delta)
-        final = stream.get_final_completion()
+        final = complete(stream)
     streamed = answer.text
     folding.chat_completion(*dumped([final]), answer)
     answer.check(streamed == answer.text, f"deltas {streamed!r} but final text {answer.text!r}")
+
+
+def complete(stream):
+    """The completion that the helper built. One that was cut off it gives out as an exception; its state stays."""
+    from openai import ContentFilterFinishReasonError, LengthFinishReasonError
+
+    try:
+        return stream.get_final_completion()
+    except (ContentFilterFinishReasonError, LengthFinishReasonError):
+        return stream.current_completion_snapshot
 
 
 def responses_create(case: Case, answer: Answer) -> None:
@@ -113,7 +123,8 @@ def responses_helper(case: Case, answer: Answer) -> None:
         for event in stream:
             if event.type == "response.output_text.delta":
                 answer.piece(event.delta)
-        final = stream.get_final_response()
+        # The helper has a final response only of answers that are complete.
+        final = event.response if event.type == "response.incomplete" else stream.get_final_response()
     folding.response(*dumped([final]), answer)
 
 

@@ -14,6 +14,7 @@ import pytest
 
 import gateway
 import matrix
+import node_clients
 import servers
 
 HERE = Path(__file__).parent
@@ -32,6 +33,8 @@ def run_clients(cases: dict[str, list[dict]]) -> dict[str, dict]:
 
     def run(environment: str) -> list[dict]:
         command = [str(servers.ENV / environment / "bin" / "python"), str(HERE / "client_runner.py")]
+        if environment == "node":
+            command = node_clients.command()
         lines = "".join(json.dumps(case) + "\n" for case in cases[environment])
         env = servers.quiet_env() | NO_RETRIES
         with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, env=env) as process:
@@ -43,6 +46,9 @@ def run_clients(cases: dict[str, list[dict]]) -> dict[str, dict]:
         if len(answers) != len(cases[environment]):
             count = f"{len(answers)} of {len(cases[environment])}"
             notes.append(f"{environment}: {count} calls answered\n{problems[-3000:]}")
+        if environment == "node":
+            by_id = {case["id"]: case for case in cases[environment]}
+            return [node_clients.answer(by_id[seen["id"]], seen) for seen in answers]
         return answers
 
     with ThreadPoolExecutor() as pool:
@@ -89,7 +95,8 @@ def cell_of(item: pytest.Item) -> matrix.Cell | None:
 def answers(request, cutover):
     """The answers of all selected matrix cells."""
     cases: dict[str, list[dict]] = {}
-    for cell in filter(None, map(cell_of, request.session.items)):
+    running = [item for item in request.session.items if not item.get_closest_marker("skip")]
+    for cell in filter(None, map(cell_of, running)):
         cases.setdefault(cell.client.environment, []).append(matrix.case(cell, cutover, gateway.TOKEN))
     started = time.monotonic()
     result = run_clients(cases)
@@ -100,6 +107,15 @@ def answers(request, cutover):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     (yield).get_result().cell = cell_of(item)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests with the SDK for Node are skipped, and say so, where it could not be installed."""
+    if node_clients.is_installed():
+        return
+    for item in items:
+        if (cell := cell_of(item)) and cell.client.environment == "node":
+            item.add_marker(pytest.mark.skip(reason=node_clients.MISSING))
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -13,7 +13,9 @@ class Answer:
     """What a client saw: the same shape for every client, so that one expectation fits them all."""
 
     text: str = ""
-    finish: str | None = None
+    refusal: str = ""
+    reasoning: str = ""
+    finish: str | None = None  # in the words of the dialect; an incomplete response by its reason
     usage: list[int] | None = None
     calls: list[list[str]] = field(default_factory=list)  # handed to the client: id, name, arguments
     ran: list[list[str]] = field(default_factory=list)  # run by the agent: id, name, arguments, output
@@ -63,6 +65,7 @@ def chat_completion(body: Json, answer: Answer) -> None:
     message = choice["message"]
     answer.check(message["role"] == "assistant", f"role {message['role']}")
     answer.text, answer.finish = message.get("content") or "", choice["finish_reason"]
+    answer.refusal, answer.reasoning = message.get("refusal") or "", message.get("reasoning_content") or ""
     answer.calls = [call_of(call) for call in message.get("tool_calls") or []]
     answer.usage = usage_of(body.get("usage"), "prompt_tokens", "completion_tokens")
     answer.custom = body.get("custom_outputs")
@@ -85,6 +88,8 @@ def chat_completion_stream(chunks: Iterable[Json], answer: Answer) -> None:
             role = delta.get("role")
             answer.check((role == "assistant") == (number == 0), f"role {role} in chunk {number}")
             answer.piece(delta.get("content"))
+            answer.refusal += delta.get("refusal") or ""
+            answer.reasoning += delta.get("reasoning_content") or ""
             for call in delta.get("tool_calls") or []:
                 if call["index"] not in calls:
                     legal = call["index"] == len(calls) and call["type"] == "function"
@@ -108,6 +113,7 @@ def chat_model_stream(chunks: Iterable[Json], answer: Answer) -> None:
         answer.custom = chunk.get("custom_outputs") or answer.custom
         for choice in chunk.get("choices") or []:
             answer.piece(choice["delta"].get("content"))
+            answer.refusal += choice["delta"].get("refusal") or ""
             answer.calls += [call_of(call) for call in choice["delta"].get("tool_calls") or []]
             answer.finish = choice.get("finish_reason") or answer.finish
 
@@ -168,16 +174,23 @@ def response(body: Json, answer: Answer) -> None:
     for item in items:
         if item["type"] == "message":
             text += "".join(part["text"] for part in item["content"] if part["type"] == "output_text")
+            answer.refusal += "".join(part["refusal"] for part in item["content"] if part["type"] == "refusal")
+        if item["type"] == "reasoning":
+            answer.reasoning += "".join(part["text"] for part in item["summary"])
         if item["type"] == "function_call":
             place_calls(answer, [[item["call_id"], item["name"], item["arguments"]]], results)
     answer.check(not answer.pieces or text == answer.text, f"deltas {answer.text!r} but finished text {text!r}")
     answer.text, answer.finish, answer.custom = text, body.get("status"), body.get("custom_outputs")
+    if answer.finish == "incomplete":
+        answer.finish = body["incomplete_details"]["reason"]
+        endings = [item.get("status") for item in items]
+        answer.check("incomplete" not in endings[:-1], f"an incomplete item before the last: {endings}")
     answer.usage = usage_of(body.get("usage"), "input_tokens", "output_tokens")
 
 
 def response_stream(events: Iterable[Json], answer: Answer) -> None:
     """A Responses stream with its whole lifecycle, numbered without a gap, finished by the response it added up to."""
-    kinds, opened, done, arguments, final = [], {}, [], {}, None
+    kinds, opened, done, arguments, final, refusal = [], {}, [], {}, None, ""
     for number, event in enumerate(events):
         kind = event["type"]
         kinds.append(kind)
@@ -188,6 +201,8 @@ def response_stream(events: Iterable[Json], answer: Answer) -> None:
         elif kind == "response.output_text.delta":
             answer.check(opened.get(event["item_id"]) == event["output_index"], "a delta of an item that is not open")
             answer.piece(event["delta"])
+        elif kind == "response.refusal.delta":
+            refusal += event["delta"]
         elif kind == "response.function_call_arguments.delta":
             arguments[event["item_id"]] = arguments.get(event["item_id"], "") + event["delta"]
         elif kind == "response.output_item.done":
@@ -198,10 +213,12 @@ def response_stream(events: Iterable[Json], answer: Answer) -> None:
         elif kind in ("response.completed", "response.incomplete", "response.failed"):
             final = event["response"]
     answer.check(kinds[:2] == ["response.created", "response.in_progress"], f"began with {kinds[:2]}")
-    answer.check(final is not None and kinds[-1] == "response.completed", f"ended with {kinds[-1:]}")
+    ended = kinds[-1:] in (["response.completed"], ["response.incomplete"])
+    answer.check(final is not None and ended, f"ended with {kinds[-1:]}")
     if final:
-        answer.check([item["id"] for item in final["output"]] == [item["id"] for item in done], "finished items differ")
+        answer.check(final["output"] == done, "the final output is not the list of finished items")
         response(final, answer)
+        answer.check(refusal == answer.refusal, f"deltas {refusal!r} but finished refusal {answer.refusal!r}")
 
 
 def agent_response_stream(events: Iterable[Json], answer: Answer) -> None:
@@ -218,7 +235,7 @@ def agent_response_stream(events: Iterable[Json], answer: Answer) -> None:
                     answer.piece(event["delta"])
                 case "response.output_item.done":
                     body["output"].append(event["item"])
-                case "response.completed":
+                case "response.completed" | "response.incomplete":
                     body.update({key: value for key, value in event["response"].items() if value is not None})
                 case "error" | "response.failed":
                     answer.error = answer.error or failure({"error_code": kind, "message": str(event)})

@@ -26,6 +26,7 @@ def config(running: dict[str, servers.Server]) -> dict:
                 "url": running[backend.server].url + backend.path,
                 "dialect": backend.dialect,
                 "credential": "none",
+                **backend.options,
             }
             for backend in BACKENDS
         },

@@ -1,12 +1,12 @@
 """The rows, columns and depths of the matrix: every client, every backend, every talk, and what each must show."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import bodies
+import model_talks
+from model_talks import PARIS, ROME
 
-PARIS = ["call_1", "get_weather", '{"city": "Paris"}']
-ROME = ["call_2", "get_weather", '{"city": "Rome"}']
 WEATHER = '{"temp_c": 21}'
 
 
@@ -19,10 +19,21 @@ class Backend:
     path: str
     dialect: str
     streams: bool
+    options: dict[str, Any] = field(default_factory=dict, compare=False)  # further lines of its configuration
+
+    @property
+    def is_model(self) -> bool:
+        """An OpenAI-compatible server, which can say more than an agent."""
+        return self.server == "openai"
+
+    @property
+    def talks(self) -> list[str]:
+        return [*MODEL_TALKS, SLOW] if self.is_model else [*TALKS, *ENDINGS.get(self.dialect, ()), SLOW]
 
     @property
     def usage_in_stream(self) -> bool:
-        return self.dialect in ("chat_agent", "chat_model") or (self.dialect == "responses" and not self.streams)
+        counting = self.is_model or self.dialect in ("chat_agent", "chat_model")
+        return counting or (self.dialect == "responses" and not self.streams)
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,16 @@ BACKENDS = [
     Backend("serving-split", "emulated", "/serving-endpoints/split_agent/invocations", "split_chat_messages", True),
     Backend("app", "app", "/responses", "responses", True),
     Backend("durable", "durable", "/api/invocations", "durable", True),
+    Backend("openai-responses", "openai", "/native/v1/responses", "responses", True, {"model": "echo-1"}),
+    Backend(
+        "openai-verbatim",
+        "openai",
+        "/native/v1/responses",
+        "responses",
+        True,
+        {"model": "echo-1", "verbatim": True},
+    ),
+    Backend("openai-chat", "openai", "/chat/v1/chat/completions", "chat_completions", True, {"model": "echo-1"}),
 ]
 
 CHAT, RESPONSES = "chat_completions", "responses"
@@ -66,6 +87,10 @@ CLIENTS = [
     Client("openai2 chat.stream()", "py2", "openai.chat.helper", "/serving-endpoints", CHAT),
     Client("openai2 responses", "py2", "openai.responses", "", RESPONSES),
     Client("openai2 responses.stream()", "py2", "openai.responses.helper", "/serving-endpoints", RESPONSES),
+    Client("openai-node chat", "node", "openai.chat", "/v1", CHAT),
+    Client("openai-node chat.stream()", "node", "openai.chat.helper", "/serving-endpoints", CHAT),
+    Client("openai-node responses", "node", "openai.responses", "", RESPONSES),
+    Client("openai-node responses.stream()", "node", "openai.responses.helper", "/v1", RESPONSES),
     Client("databricks-openai chat", "py2", "databricks.chat", "", CHAT),
     Client("databricks-openai responses", "py2", "databricks.responses", "", RESPONSES),
     Client("mlflow ChatAgent", "py3", "mlflow", "", "chat_agent", ".chat-agent", False),
@@ -85,6 +110,11 @@ MODES = ("plain", "stream")
 HELPERS = ".helper"  # the runners of clients that can only stream
 
 TALKS = ["text", "unicode", "history", "tools", "client tool", "parallel", "custom", "empty", "boom", "boom mid"]
+# The tools of a model are its client's to run, and it knows no custom inputs.
+MODEL_TALKS = [talk for talk in TALKS if talk not in ("tools", "custom")] + model_talks.TALKS
+FAILURES = {"boom": None, "boom mid": None, model_talks.CUT: None, **model_talks.REFUSED}
+# What an agent can say of these, by its dialect.
+ENDINGS = {"chat_agent": ["length"], "chat_model": ["length", "refusal"], "responses": ["refusal"]}
 SLOW = "slow"
 # Clients of four dialects, to see that pieces arrive one by one.
 SLOW_CLIENTS = ("openai3 chat", "openai3 responses", "mlflow ChatAgent", "curl invocations split")
@@ -125,7 +155,7 @@ def cells() -> list[Cell]:
         for client in CLIENTS
         for backend in BACKENDS
         for mode in modes[client]
-        for talk in [*TALKS, SLOW]
+        for talk in backend.talks
     ]
     return [cell for cell in every if makes_sense(cell)]
 
@@ -135,6 +165,8 @@ def makes_sense(cell: Cell) -> bool:
     if cell.talk == "custom":
         carriers = ("chat_agent", "chat_model", "responses_agent")
         return cell.client.dialect in carriers and cell.backend.dialect not in ("split_chat_messages", "durable")
+    if cell.talk == "limit" and cell.client.runner == "mlflow":
+        return False  # it waits and tries again until its own time is over
     if cell.talk == SLOW:
         return cell.client.name in SLOW_CLIENTS and cell.backend.streams and cell.streams
     return True
@@ -186,9 +218,13 @@ class Expected:
     ran: list[list[str]] | None
     usage: list[int] | None
     custom: Any = None
+    refusal: str = ""
+    reasoning: str | None = ""
 
 
 def expected(cell: Cell) -> Expected:
+    if answer := model_talks.ANSWERS.get(cell.talk):
+        return of_model(cell, answer)
     text, calls, ran = answered(cell)
     if not cell.carries_tools:
         calls, ran = [], []
@@ -196,15 +232,37 @@ def expected(cell: Cell) -> Expected:
         ran = []
     finish = "completed" if cell.client.dialect.startswith("responses") else "tool_calls" if calls else "stop"
     prompt, completion = len(said(cell).split()), len(text.split())
-    counted = cell.backend.dialect not in ("split_chat_messages", "durable") and "split" not in cell.client.dialect
-    counted = counted and (not cell.streams or cell.backend.usage_in_stream) and cell.talk != "empty"
     return Expected(
         text=text,
         finish=finish,
         calls=calls,
         ran=ran,
-        usage=[prompt, completion, prompt + completion] if counted else None,
+        usage=[prompt, completion, prompt + completion] if counted(cell) and cell.talk != "empty" else None,
         custom={"seen": bodies.CUSTOM} if cell.talk == "custom" else None,
+    )
+
+
+def counted(cell: Cell) -> bool:
+    """Whether the backend counts tokens in this mode, and the client is told."""
+    tells = cell.backend.dialect not in ("split_chat_messages", "durable") and "split" not in cell.client.dialect
+    return tells and (not cell.streams or cell.backend.usage_in_stream)
+
+
+def of_model(cell: Cell, answer: model_talks.Said) -> Expected:
+    """What a model said, in the client's dialect: MLflow's have no reasoning, and no refusal beside a text."""
+    dialect = cell.client.dialect
+    thinks = cell.client.is_openai or dialect == "responses_agent"
+    refuses = thinks or (dialect == "chat_model" and (cell.streams or not answer.text))
+    counts = len(cell.talk.split()), len(answer.text.split())
+    return Expected(
+        text=answer.text + ("" if refuses else answer.refusal),
+        refusal=answer.refusal if refuses else "",
+        # The chat helper for Node keeps the last piece of a field that OpenAI does not have.
+        reasoning=None if cell.client.name == "openai-node chat.stream()" else answer.reasoning if thinks else "",
+        finish=answer.finish(dialect),
+        calls=list(answer.calls) if cell.carries_tools else [],
+        ran=[],
+        usage=[*counts, sum(counts)] if counted(cell) else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Starts every agent server on a free port, waits until it answers, and ends it; all are real but the emulator."""
+"""Starts every agent server on a free port, waits until it answers, and ends it; all are real but the emulators."""
 
 import contextlib
 import hashlib
@@ -132,11 +132,23 @@ def emulator(models: Path, logs: Path) -> Server:
     return start("emulated", command, port, "/health", logs)
 
 
+def openai_servers(logs: Path) -> Server:
+    port = free_port()
+    command = [sys.executable, str(HERE / "openai_servers" / "server.py"), str(port)]
+    return start("openai", command, port, "/health", logs, PYTHONPATH=str(HERE / "agents"))
+
+
 @contextlib.contextmanager
 def running(logs: Path) -> Iterator[dict[str, Server]]:
     """All servers by name, healthy; ended on the way out."""
     models = saved_models()
-    servers = [*(scoring(agent, models, logs) for agent in AGENTS), app(logs), durable(logs), emulator(models, logs)]
+    servers = [
+        *(scoring(agent, models, logs) for agent in AGENTS),
+        app(logs),
+        durable(logs),
+        emulator(models, logs),
+        openai_servers(logs),
+    ]
     try:
         for server in servers:
             server.wait()

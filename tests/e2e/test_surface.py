@@ -4,9 +4,14 @@ import pytest
 
 import gateway
 import matrix
+import node_clients
 from conftest import run_clients
 
 HELLO = {"messages": [{"role": "user", "content": "hello"}]}
+WITH_NODE = pytest.mark.skipif(not node_clients.is_installed(), reason=node_clients.MISSING)
+ENVIRONMENTS = ["py3", "py2", pytest.param("node", marks=WITH_NODE)]
+PYTHON = ["py3 openai.chat", "py2 openai.chat", "py2 databricks.chat", "py3 mlflow", "py3 curl"]
+WHO = [*PYTHON, pytest.param("node openai.chat", marks=WITH_NODE)]
 REFUSED = {"token": ("wrong", "app", 401), "model": (gateway.TOKEN, "nobody", 404)}
 
 
@@ -14,7 +19,7 @@ REFUSED = {"token": ("wrong", "app", 401), "model": (gateway.TOKEN, "nobody", 40
 def met(cutover):
     """The answers to all questions of this file, by `<environment> <client> <question>`."""
     base = {"token": gateway.TOKEN, "model": "app", "dialect": "chat_completions", "stream": False, "body": HELLO}
-    cases: dict[str, list[dict]] = {"py3": [], "py2": []}
+    cases: dict[str, list[dict]] = {"py3": [], "py2": []} | ({"node": []} if node_clients.is_installed() else {})
 
     def ask(environment: str, question: str, client: str, path: str, **fields) -> None:
         case = {"id": f"{environment} {client} {question}", "client": client, "url": cutover + path, **base, **fields}
@@ -27,19 +32,21 @@ def met(cutover):
         ask("py3", question, "openai.chat", "/v1", **wrong)
         ask("py2", question, "openai.chat", "/serving-endpoints", **wrong)
         ask("py2", question, "databricks.chat", "", **wrong)
+        if "node" in cases:
+            ask("node", question, "openai.chat", "/v1", **wrong)
         ask("py3", question, "mlflow", "", dialect="chat_agent", **wrong)
         ask("py3", question, "curl", "/v1/chat/completions", names_model=True, **wrong)
     return run_clients(cases)
 
 
-@pytest.mark.parametrize("environment", ["py3", "py2"])
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_models_are_listed(environment, met):
     listed = met[f"{environment} openai.models models"]["custom"]
     assert {backend.name for backend in matrix.BACKENDS} <= set(listed or [])
 
 
 @pytest.mark.parametrize("question", REFUSED)
-@pytest.mark.parametrize("who", ["py3 openai.chat", "py2 openai.chat", "py2 databricks.chat", "py3 mlflow", "py3 curl"])
+@pytest.mark.parametrize("who", WHO)
 def test_refusals_have_their_status(who, question, met):
     """MLflow's client makes its status from our `error_code`, so this holds that name too."""
     error = met[f"{who} {question}"]["error"]

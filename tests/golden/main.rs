@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use cutover::dialect::{self, Ask, Dialect, Legacy, Responses, Shape, Surface, Target};
 use cutover::gateway::Transcoder;
-use cutover::ir::{Answer, Assembler, Body, Calls, Dropped, Event, Fragment, Request};
+use cutover::ir::{Answer, Assembler, Body, Calls, Event, Fragment, Request};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -187,13 +187,9 @@ fn every_recorded_request_becomes_what_the_golden_files_say() {
                     let alike = backend.name() == client.name();
                     let stream = request.stream || backend.always_streams();
                     let target = Target { model: None, stream, alike, conversation: None, number: 1 };
-                    let admitted = dialect::admit(&request, *backend);
-                    let written = admitted.and_then(|mut dropped: Dropped| {
-                        let bytes = backend.write_request(&request, &target, &mut dropped)?;
-                        Ok((String::from_utf8(bytes).unwrap(), dropped.names().join(",")))
-                    });
-                    match written {
+                    match dialect::write(&request, *backend, &target) {
                         Ok((sent, dropped)) => {
+                            let (sent, dropped) = (String::from_utf8(sent).unwrap(), dropped.names().join(","));
                             writeln!(golden, "\n--- {} (dropped: {dropped})\n{sent}", backend.name()).unwrap();
                         }
                         Err(error) => {
@@ -207,4 +203,12 @@ fn every_recorded_request_becomes_what_the_golden_files_say() {
     }
     assert!(wrong.is_empty(), "{} golden files differ; the first:\n{}", wrong.len(), wrong[0]);
     no_leftovers("requests", &seen);
+}
+
+#[test]
+fn the_table_in_the_docs_is_what_the_dialects_go_by() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/dialect/FIELDS.md");
+    let mut wrong = Vec::new();
+    hold(&mut wrong, &mut BTreeSet::new(), path, &dialect::table());
+    assert!(wrong.is_empty(), "{}", wrong[0]);
 }

@@ -12,7 +12,8 @@ fn cutover(arguments: &[&str]) -> Command {
 
 fn run(arguments: &[&str], input: &str) -> (i32, String, String) {
     let mut child = cutover(arguments).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    // A command that refuses its arguments does not read what is piped to it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code().unwrap_or(-1), text(stdout), text(stderr))
@@ -222,4 +223,34 @@ fn every_request_is_one_line_of_the_log_without_its_token() {
     }
     signal(&child, "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn translate_shows_what_becomes_of_a_body_and_what_is_left_out() {
+    let body = r#"{"model":"m","seed":7,"odd":1,"messages":[{"role":"user","content":"hi"}]}"#;
+    let (code, out, err) = run(&["translate", "--from", "chat_completions", "--to", "chat_agent"], body);
+    assert_eq!((code, out.as_str()), (0, "{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}\n"), "{err}");
+    let lines: Vec<_> = err.lines().collect();
+    assert!(lines[0].starts_with("dropped: seed: ") && lines[1].starts_with("dropped: odd: "), "{err}");
+
+    let two = body.replace("\"seed\":7", "\"n\":2");
+    let (code, out, err) = run(&["translate", "--from", "chat_completions", "--to", "chat_agent"], &two);
+    assert!(
+        code == 1 && out.contains("\"param\":\"n\"") && err.contains("refused with status 400"),
+        "{code} {out} {err}"
+    );
+
+    let answer = r#"{"messages":[{"role":"assistant","content":"Hello","id":"m"}],"finish_reason":"stop"}"#;
+    let (code, out, _) = run(&["translate", "--from", "chat_agent", "--to", "responses", "--answer"], answer);
+    assert!(code == 0 && out.contains(r#""text":"Hello""#) && out.contains(r#""status":"completed""#), "{out}");
+
+    let stream = "data: {\"type\": \"response.output_text.delta\", \"item_id\": \"x\", \"delta\": \"Hello\"}\n\n";
+    let arguments = ["translate", "--from", "responses", "--to", "chat_completions", "--stream"];
+    let (code, out, _) = run(&arguments, &format!("{stream}data: [DONE]\n\n"));
+    assert!(code == 0 && out.contains(r#""content":"Hello""#) && out.ends_with("data: [DONE]\n\n"), "{out}");
+    let (code, out, err) = run(&arguments, stream);
+    assert!(code == 1 && out.contains("\"error\"") && !out.contains("[DONE]") && err.contains("failed"), "{out} {err}");
+
+    let (code, _, err) = run(&["translate", "--from", "durable", "--to", "responses"], "{}");
+    assert!(code == 2 && err.contains("write one of responses, chat_completions"), "{err}");
 }

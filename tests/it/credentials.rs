@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::oidc::{Oidc, Signer, TOKEN};
 use crate::support::says::{self, Act};
-use crate::support::{Answer, Fake, Gateway, Seen, Step, log, plain};
+use crate::support::{Answer, Client, Fake, Gateway, Seen, Step, log, plain};
 
 const OWN: &str = "{ client_credentials: { id: sp-1, secret: 's3cret/x' } }";
 
@@ -81,7 +81,7 @@ async fn fifty_cold_requests_cause_one_token_call() {
     assert_eq!(shown(&asked[0]), format!("Basic {}", STANDARD.encode("sp-1:s3cret%2Fx")));
     assert_eq!(asked[0].body, "grant_type=client_credentials&scope=all-apis");
     assert!(fake.seen().iter().all(|seen| shown(seen) == "Bearer issued-secret-1"));
-    log::check("");
+    log::check(&Client::new(gateway.admin).get("/metrics").await.text());
 }
 
 #[tokio::test]

@@ -110,8 +110,25 @@ async fn verbatim_streams_pass_untouched_and_still_tell_of_a_cut() {
     assert_eq!(answer.text(), stream);
     assert_eq!(fake.only().body, body);
 
-    let fake = Fake::stream(&stream[..stream.len() / 2]).await;
+    let fake = Fake::stream(&stream[..stream.len() - 20]).await;
     let gateway = Gateway::start(&one_backend(&fake, "responses", "verbatim: true")).await;
     let answer = gateway.client().post("/v1/responses", body).await;
     assert!(answer.text().contains("response.failed") && !answer.whole, "{}", answer.text());
+    // Half of a frame had come, and the client can still read the one that tells of it.
+    for data in answer.datas().into_iter().filter(|data| data != "[DONE]") {
+        assert!(serde_json::from_str::<serde_json::Value>(&data).is_ok(), "{data}");
+    }
+}
+
+#[tokio::test]
+async fn invocations_are_framed_for_their_clients_even_where_streams_pass_verbatim() {
+    let stream = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\"}}\n\n\
+                  event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"status\":\"completed\",\"output\":[]}}\n\n";
+    let fake = Fake::stream(stream).await;
+    let gateway = Gateway::start(&one_backend(&fake, "responses", "verbatim: true\n    model: inner")).await;
+    let body = r#"{"input":[{"role":"user","content":"hi"}],"stream":true}"#;
+    let answer = gateway.client().post("/serving-endpoints/agent/invocations", body).await;
+    assert!(answer.whole && !answer.text().contains("event:"), "{}", answer.text());
+    let sent: serde_json::Value = serde_json::from_str(&fake.only().body).unwrap();
+    assert_eq!(sent["model"], "inner");
 }

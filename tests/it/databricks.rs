@@ -46,6 +46,7 @@ async fn routes_are_endpoints_and_apps() {
         named,
         [(&json!("support-agent"), &json!("agent/v2/chat")), (&json!("bot"), &json!("agent/v1/responses"))]
     );
+    assert_eq!(client.get("/api/2.0/serving-endpoints/").await.json(), list, "as MLflow's client asks for it");
     let one = client.get("/api/2.0/serving-endpoints/support-agent").await.json();
     assert_eq!((&one["name"], &one["state"]["ready"]), (&json!("support-agent"), &json!("READY")));
     let url = format!("http://{}", gateway.clients);

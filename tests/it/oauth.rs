@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::oidc::{KEYS, Oidc, Signer, now};
 use crate::support::says::{self, Act};
@@ -162,6 +163,33 @@ async fn a_provider_that_was_never_there_is_no_fault_of_the_caller() {
     let gateway = gateway(&fake, &[&oidc], "").await;
     let answer = ask(&gateway, &oidc.token(&signer, &json!({}))).await;
     assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (503, Some("identity_unavailable")));
+}
+
+#[tokio::test]
+async fn a_provider_that_starts_after_us_is_found_soon() {
+    let signer = Signer::new("ES256", "e");
+    let (oidc, fake) = (Oidc::start(&[&signer]).await, fake().await);
+    // Nothing listens yet where the keys will be.
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let later = free.local_addr().unwrap();
+    drop(free);
+    let gateway = gateway(&fake, &[&oidc], &format!(", jwks_uri: 'http://{later}{KEYS}'")).await;
+    let (provider, token) = (oidc.address, oidc.token(&signer, &json!({})));
+    for _ in 0..20 {
+        assert_eq!(ask(&gateway, &token).await.status, 503);
+    }
+    let listener = TcpListener::bind(later).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut provider = TcpStream::connect(provider).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut provider).await });
+        }
+    });
+    let begun = Instant::now();
+    while ask(&gateway, &token).await.status != 200 {
+        assert!(begun.elapsed() < Duration::from_secs(5), "its keys are not asked for again");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 #[tokio::test]

@@ -174,3 +174,41 @@ async fn the_trace_id_comes_back_in_the_way_it_was_asked_for() {
     assert_eq!(answer["databricks_output"]["trace"]["info"]["trace_id"], "tr-1", "{answer}");
     assert!(fake.seen().iter().all(|seen| seen.header("x-mlflow-return-trace-id").as_deref() == Some("true")));
 }
+
+#[tokio::test]
+async fn what_nobody_knows_goes_nowhere_and_is_counted() {
+    let mut frames = says::frames("responses", Act::Text);
+    frames.insert(1, "data: {\"type\": \"acme:note\", \"x\": 1}\n\n".to_owned());
+    frames.insert(1, "data: {\"type\": \"response.content_part.added\", \"part\": {}}\n\n".to_owned());
+    let fake = Fake::stream(&frames.concat()).await;
+    let mut gateway = Gateway::to(&fake, "responses").await;
+    let body =
+        r#"{"model":"agent","messages":[{"role":"user","content":"hi"}],"stream":true,"acme_field":1,"other":2}"#;
+    let answer = gateway.client().post("/v1/chat/completions", body).await;
+    assert_eq!(answer.header("x-cutover-dropped"), Some("acme_field,other"));
+    assert!(says::understand_stream("chat_completions", &answer).complete && !answer.text().contains("acme"));
+    gateway.next_finished().await;
+    let metrics = Client::new(gateway.admin).get("/metrics").await.text();
+    for (what, count) in [("frame", 1), ("request_field", 2)] {
+        let line = format!(r#"cutover_unknown_total{{backend="only",route="agent",what="{what}"}} {count}"#);
+        assert!(metrics.contains(&line), "{line} is missing in:\n{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn the_agents_own_calls_are_shown_to_those_who_ask() {
+    let call = r#"{"type":"function_call","id":"f","call_id":"c1","name":"look_up","arguments":"{}"}"#;
+    let output = r#"{"type":"function_call_output","call_id":"c1","output":"found"}"#;
+    let said = r#"{"type":"message","id":"m","role":"assistant","content":[{"type":"output_text","text":"done"}]}"#;
+    let fake = Fake::json(200, &format!(r#"{{"output":[{call},{output},{said}]}}"#)).await;
+    let gateway = Gateway::to(&fake, "responses").await;
+    let kinds = |answer: crate::support::Answer| -> Vec<String> {
+        let body = answer.json();
+        body["output"].as_array().unwrap().iter().map(|item| item["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let body = says::request("responses", false);
+    assert_eq!(kinds(gateway.client().post("/v1/responses", &body).await), ["message"]);
+    let asking = gateway.client().header("x-cutover-show", "server_tools");
+    let all = ["function_call", "function_call_output", "message"];
+    assert_eq!(kinds(asking.post("/v1/responses", &body).await), all);
+}

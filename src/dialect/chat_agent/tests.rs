@@ -163,7 +163,7 @@ fn streams_of_agents_that_break_the_rules_are_read() {
         r#"{"messages":[{"role":"assistant","content":"e","id":"y"}]}"#,
         "[DONE]",
     ];
-    let expected = ["text a", "text b", "text c", "finish stop", "text d", "message(y) e", "done"];
+    let expected = ["text a", "text b", "unknown", "text c", "finish stop", "text d", "message(y) e", "done"];
     assert_eq!(read_stream(&Agent, &sse(&frames)), expected);
 }
 

@@ -162,6 +162,9 @@ impl StreamReader {
             .is_some_and(|predicted| self.json(predicted.get().as_bytes(), extent, wrappings, out).unwrap_or(false));
         self.finish_reason(payload.finish_reason.given(), out);
         self.beside(payload, out);
+        if extent != Extent::Whole && !predicted && payload.is_unknown() {
+            out.push(Fragment::Unknown);
+        }
         predicted || payload.has_content()
     }
 

@@ -116,6 +116,7 @@ fn describe(fragment: Fragment<'_>) -> String {
         Fragment::Trace(id) => format!("trace {id}"),
         Fragment::Usage(usage) => format!("usage {} {} {}", usage.input, usage.output, usage.total),
         Fragment::Finish(finish) => format!("finish {}", finish.name()),
+        Fragment::Unknown => "unknown".to_owned(),
         Fragment::Waiting(status) => format!("waiting {status}"),
         Fragment::Done => "done".into(),
         Fragment::Failed(error) => format!("failed {:?} {}", error.kind(), error.message()),

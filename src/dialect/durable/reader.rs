@@ -128,7 +128,7 @@ impl Run {
             "delta" => self.delta(event, out),
             "message" => event.message.iter().for_each(|message| self.message(message, out)),
             "interrupt" => self.interrupt(event.value, out),
-            _ => {}
+            _ => out.push(Fragment::Unknown),
         }
     }
 

@@ -369,7 +369,7 @@ fn a_second_attempt_begins_anew() {
 
 #[test]
 fn what_is_no_event_is_an_error_and_unknown_events_are_not() {
-    assert_eq!(read(&[json!({"type": "progress", "percent": 5})]), [""; 0]);
+    assert_eq!(read(&[json!({"type": "progress", "percent": 5})]), ["unknown"]);
     assert_eq!(read(&[json!([1])]), ["failed BackendGarbage"]);
 }
 

@@ -202,7 +202,15 @@ impl Stream {
             "message" | "function_call" | "function_call_output" | "reasoning" => {
                 self.item_done(serde_json::from_slice(frame.data).ok(), event, out);
             }
-            _ => {}
+            // What these say is said by the events around them; a frame without a type has been looked through above.
+            "response.content_part.added"
+            | "response.content_part.done"
+            | "response.reasoning_summary_part.added"
+            | "response.reasoning_summary_part.done"
+            | "response.resumed"
+            | "keepalive"
+            | "" => {}
+            _ => out.push(Fragment::Unknown),
         }
     }
 

@@ -61,7 +61,21 @@ class Custom:
     outputs: dict[str, Any]
 
 
-Step = Text | Call | Reasoning | Pause | Custom
+@dataclass
+class Refusal:
+    """A piece of a refusal; ChatModel and the responses dialect can carry it."""
+
+    delta: str
+
+
+@dataclass
+class Stop:
+    """The end of an answer that is not a natural one, by Chat Completions' name; the chat dialects can carry it."""
+
+    reason: str
+
+
+Step = Text | Call | Reasoning | Pause | Custom | Refusal | Stop
 
 
 def words(text: str) -> list[str]:
@@ -95,6 +109,11 @@ def steps(turn: Turn) -> Iterator[Step]:
         case "reason":
             yield Reasoning("The user wants a thought.")
             yield from say("Thought about it.")
+        case "refusal":
+            yield from (Refusal(piece) for piece in words("I cannot help with that."))
+        case "length":
+            yield from say("Once upon a time there")
+            yield Stop("length")
         case "slow":
             for tick in range(1, 21):
                 yield Pause(0.1)
@@ -106,8 +125,19 @@ def steps(turn: Turn) -> Iterator[Step]:
             yield from say("saw: " + " ".join(turn.roles))
         case "empty":
             return
+        case _ if wants_weather(turn):
+            yield weather_call()
         case text:
             yield from say(f"echo: {text}")
+
+
+def wants_weather(turn: Turn) -> bool:
+    """Whether the user asks for the weather in so many words, as the Open Responses compliance suite does."""
+    return "the weather like" in turn.text
+
+
+def weather_call() -> Call:
+    return Call("call_weather", '{"location": "San Francisco, CA"}')
 
 
 def usage(turn: Turn, text: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ import mlflow
 from mlflow.pyfunc import ChatAgent
 from mlflow.types.agent import ChatAgentChunk, ChatAgentMessage, ChatAgentResponse, ChatContext
 
-from behaviour import Call, Custom, Pause, Text, Turn, steps, turn_of_messages, usage
+from behaviour import Call, Custom, Pause, Stop, Text, Turn, steps, turn_of_messages, usage
 
 
 def chunks(turn: Turn) -> Iterator[dict[str, Any]]:
@@ -32,6 +32,8 @@ def chunks(turn: Turn) -> Iterator[dict[str, Any]]:
                 number += 1
             case Custom(outputs):
                 last["custom_outputs"] = outputs
+            case Stop(reason):
+                last["finish_reason"] = reason
             case Pause(seconds):
                 time.sleep(seconds)
     if calls:

@@ -12,7 +12,7 @@ from mlflow.types.responses import (
     create_text_output_item,
 )
 
-from behaviour import Call, Custom, Pause, Reasoning, Text, Turn, steps, turn_of_items, usage
+from behaviour import Call, Custom, Pause, Reasoning, Refusal, Text, Turn, steps, turn_of_items, usage
 
 Event = dict[str, Any]
 
@@ -26,11 +26,14 @@ def events(turn: Turn) -> Iterator[Event | Pause]:
     if turn.text == "whole":
         yield from lifecycle(turn)
         return
-    number, said, custom = 0, "", None
+    number, said, refused, custom = 0, "", "", None
 
     def message_done() -> Iterator[Event]:
         if said:
             yield done(create_text_output_item(said, f"msg_{turn.id(number)}"))
+        if refused:
+            part = {"type": "refusal", "refusal": refused}
+            yield done({"type": "message", "id": f"msg_{turn.id(number)}", "role": "assistant", "content": [part]})
 
     for step in steps(turn):
         match step:
@@ -47,6 +50,8 @@ def events(turn: Turn) -> Iterator[Event | Pause]:
             case Reasoning(summary):
                 yield done(create_reasoning_item(f"rs_{turn.id(number)}", summary))
                 number += 1
+            case Refusal(piece):
+                refused += piece
             case Custom(outputs):
                 custom = outputs
             case Pause():

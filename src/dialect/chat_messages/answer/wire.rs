@@ -46,6 +46,13 @@ impl Payload<'_> {
         self.choices.is_some() || self.delta.is_some() || self.messages.is_some() || self.content.is_some()
     }
 
+    /// Whether nobody here knows anything in it.
+    pub(super) fn is_unknown(&self) -> bool {
+        let beside = self.usage.is_some() || self.custom_outputs.is_some() || self.databricks_output.is_some();
+        let told = self.finish_reason.given().is_some() || self.trace_id.given().is_some();
+        !(self.has_content() || self.predictions.is_some() || beside || told)
+    }
+
     /// Whether it tells of a failure and of nothing else. Model Serving's clients look for its error code beside
     /// `databricks_output`, which is read on its own.
     pub(super) fn is_failure(&self) -> bool {
