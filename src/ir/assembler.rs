@@ -203,7 +203,7 @@ impl Assembler {
 
     /// What an item or a citation takes beside its text. Finding one among many takes time as well, so this also bounds
     /// how many there may be.
-    const ITEM: usize = 256;
+    const ITEM: usize = 1024;
 
     /// An answer is not allowed to grow without bound.
     fn take_room(&mut self, fragment: &Fragment<'_>) -> Result<(), Error> {

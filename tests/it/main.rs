@@ -23,6 +23,7 @@ mod credentials;
 mod cut;
 mod databricks;
 mod durable;
+mod edges;
 mod identity_headers;
 mod jwt_attacks;
 mod oauth;

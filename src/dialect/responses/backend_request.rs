@@ -179,21 +179,28 @@ fn input<'r>(request: &'r Request<'_>, target: &Target<'_>, dropped: &mut Droppe
         steps.push(Step::Known(Known::Message { role: Role::System.name(), content }));
     }
     for item in &request.items {
-        steps.extend(step(item, target, dropped)?);
+        steps.extend(step(item, request, target, dropped)?);
     }
     Ok(steps)
 }
 
 /// One item; none for what is left out.
-fn step<'r>(item: &'r Item<'_>, target: &Target<'_>, dropped: &mut Dropped) -> Result<Option<Step<'r>>, Error> {
+fn step<'r>(
+    item: &'r Item<'_>,
+    request: &Request<'_>,
+    target: &Target<'_>,
+    dropped: &mut Dropped,
+) -> Result<Option<Step<'r>>, Error> {
     let known = match item {
         Item::Message(message) => match said(message, target, dropped)? {
             Some(content) => Known::Message { role: message.role.name(), content },
             None => return Ok(None),
         },
         Item::Call(call) => {
-            let (call_id, name) = (legal::call_id(&call.call_id, CALL_ID), legal::tool_name(&call.name));
-            Known::FunctionCall { call_id, name, arguments: &call.arguments }
+            // What the agent calls its own tools is its own affair.
+            let own = target.alike && !request.declared().any(|name| call.name == *name);
+            let name = if own { Str::from(&*call.name) } else { legal::tool_name(&call.name) };
+            Known::FunctionCall { call_id: legal::call_id(&call.call_id, CALL_ID), name, arguments: &call.arguments }
         }
         Item::CallOutput(output) => {
             let texts_only = output.parts.iter().all(|part| matches!(part, Part::Text(_) | Part::Refusal(_)));

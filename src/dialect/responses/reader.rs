@@ -248,7 +248,7 @@ impl Stream {
         let open = self.open.take();
         let Some(item) = item else { return };
         self.streamed = true;
-        let Some(label) = answer::label(item) else { return };
+        let Some(label) = answer::label(item) else { return answer::item(item, Streamed::default(), out) };
         let streamed = match &*label.kind {
             "message" | "reasoning" => Streamed { name: open.as_deref().filter(|name| !name.is_empty()), slot: None },
             "function_call" => Streamed { name: None, slot: self.calls.close(number(event.output_index), &label.id) },
