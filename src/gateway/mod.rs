@@ -29,6 +29,7 @@ mod translate;
 mod workspace;
 
 pub use exchange::{Exchange, Observer, Summary};
+pub(crate) use receive::body as read_body;
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
 pub use transcode::Transcoder;

@@ -13,6 +13,8 @@ use crate::upstream::Backend;
 
 /// A config made ready to serve.
 pub struct Snapshot {
+    /// What all of this was built from.
+    pub config: Arc<Config>,
     /// Who may call.
     pub auth: Authenticator,
     /// Where requests go.
@@ -48,6 +50,7 @@ impl Snapshot {
             }
         }
         Ok(Self {
+            config: Arc::new(config.clone()),
             auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
             routes,
             https: config.listen.tls.is_some(),
