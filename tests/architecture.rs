@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["app", "auth", "config", "dialect", "gateway", "ir", "server", "telemetry"]),
     ("app", &["admin", "config", "gateway", "server", "telemetry"]),
     // Operators see and change the snapshot that requests are served by, and are known as clients are.
-    ("admin", &["auth", "config", "error", "gateway", "server", "telemetry"]),
+    ("admin", &["auth", "config", "dialect", "error", "gateway", "server", "telemetry"]),
     (
         "gateway",
         &[

@@ -48,15 +48,16 @@ struct Backend {
     model: Option<String>,
     /// What is shown to it.
     credential: &'static str,
+    /// How long it may take, in seconds.
     timeouts: Timeouts,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Timeouts {
-    connect_seconds: f64,
-    first_byte_seconds: f64,
-    idle_seconds: f64,
-    total_seconds: f64,
+    connect: f64,
+    first_byte: f64,
+    idle: f64,
+    total: f64,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -120,10 +121,10 @@ fn backend(backend: &config::Backend) -> Backend {
         model: backend.model.clone(),
         credential: credential(&backend.credential),
         timeouts: Timeouts {
-            connect_seconds: seconds(timeouts.connect),
-            first_byte_seconds: seconds(timeouts.first_byte),
-            idle_seconds: seconds(timeouts.idle),
-            total_seconds: seconds(timeouts.total),
+            connect: seconds(timeouts.connect),
+            first_byte: seconds(timeouts.first_byte),
+            idle: seconds(timeouts.idle),
+            total: seconds(timeouts.total),
         },
     }
 }
@@ -155,7 +156,7 @@ fn route(route: &config::Route, name: &dyn Fn(usize) -> String) -> Route {
         },
         split: route.split.iter().map(share).collect(),
         sticky: route.sticky.clone(),
-        legacy_dialect: route.legacy_dialect.map(|dialect| dialect.name()),
+        legacy_dialect: route.legacy_dialect.map(crate::dialect::Dialect::name),
         show_server_tools: route.show_server_tools,
     }
 }

@@ -160,6 +160,7 @@ impl Endpoint {
 }
 
 /// A row that is being written; [`gives`](Self::gives) ends it.
+#[must_use]
 pub struct Draft<B> {
     method: Method,
     path: &'static str,
@@ -282,7 +283,7 @@ impl<B: Send + 'static> Draft<B> {
 }
 
 fn json<R: JsonSchema>() -> Gives {
-    Gives::Json(|generator| generator.subschema_for::<R>())
+    Gives::Json(SchemaGenerator::subschema_for::<R>)
 }
 
 /// A body, or which field of it is wrong.

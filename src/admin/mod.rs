@@ -3,7 +3,7 @@
 //! `endpoints` below is the table of all there is: it routes, says which role is needed, and the OpenAPI document is written
 //! from it. A new endpoint is a file in this folder with its types, its handler and its row, and a line in that table:
 //!
-//! ```ignore
+//! ```text
 //! //! `PUT /api/v1/routes/{route}/weights`: the split of a route, for now.
 //!
 //! pub(super) fn endpoint() -> Endpoint {
