@@ -21,7 +21,9 @@ async fn guarded(fake: &Fake) -> Gateway {
 fn guarded_config(fake: &Fake) -> String {
     let digest = |token| cutover::auth::hex(&cutover::auth::digest(token));
     let [viewer, operator, nobody] = TOKENS.map(digest);
-    TOKENS.iter().for_each(|token| log::forbid(token));
+    for token in TOKENS {
+        log::forbid(token);
+    }
     format!(
         "listen:
   clients: '127.0.0.1:0'
