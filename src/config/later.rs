@@ -11,7 +11,6 @@ const LATER: &[&str] = &[
     "routes.*.rollout",
     "routes.*.shadow",
     "routes.*.sticky.*.fingerprint",
-    "store",
 ];
 
 /// The answer for a key or a word at this place, if it belongs to a later version.

@@ -10,6 +10,7 @@ mod backends;
 mod clients;
 mod identity;
 mod routes;
+mod store;
 mod yaml;
 
 /// The smallest whole config; tests add to it or take its lines away.
@@ -244,7 +245,6 @@ fn what_this_version_does_not_do_is_refused_by_name() {
     let backend = |field: &str| WHOLE.replace("  app: { ", &format!("  app: {{ {field}, "));
     let route = |field: &str| with_route(&format!("{{ name: r, split: {{ app: 1 }}, {field} }}"));
     for (text, path) in [
-        (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
         (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
         (route("fallback: {}"), "routes[0].fallback"),
         (route("shadow: {}"), "routes[0].shadow"),
