@@ -1,11 +1,15 @@
 //! `routes`: which requests go where, in which shares, and what clients see.
 
+use std::time::Duration;
+
 use http::HeaderName;
 
 use super::allow::Allow;
-use super::backend::Declared;
+use super::backend::{BackendTimeouts, Declared};
+use super::fallback::Fallback;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
+use super::retry::Retry;
 use super::split;
 use crate::dialect::{ALL, Dialect};
 
@@ -19,6 +23,21 @@ const ANSWERS: [(&str, AnswerShape); 3] =
 
 /// The dialects that a client may know as chat from before OpenAI paths.
 const LEGACY: [&str; 2] = ["chat_agent", "chat_model"];
+
+/// What a route may say.
+const KEYS: [&str; 11] = [
+    "name",
+    "match",
+    "allow",
+    "split",
+    "sticky",
+    "answer",
+    "legacy_dialect",
+    "show_server_tools",
+    "timeouts",
+    "retry",
+    "fallback",
+];
 
 /// One route.
 #[derive(Clone, Debug)]
@@ -40,6 +59,55 @@ pub struct Route {
     pub legacy_dialect: Option<&'static dyn Dialect>,
     /// Whether clients on OpenAI paths see the calls that the agent ran itself.
     pub show_server_tools: bool,
+    /// How long its backends may take, where that is not what they say themselves.
+    pub timeouts: RouteTimeouts,
+    /// What it sends again.
+    pub retry: Retry,
+    /// Who answers when the backend of the split does not.
+    pub fallback: Option<Fallback>,
+}
+
+/// How long the backends of a route may take, where that is not what they say themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteTimeouts {
+    /// To accept a connection, TLS included.
+    pub connect: Option<Duration>,
+    /// From the request to the first byte of the answer.
+    pub first_byte: Option<Duration>,
+    /// Between two pieces of an answer.
+    pub idle: Option<Duration>,
+    /// For the whole of a plain answer.
+    pub total: Option<Duration>,
+    /// For the whole of a stream.
+    pub stream_total: Option<Duration>,
+}
+
+impl RouteTimeouts {
+    fn read(node: &Node<'_>) -> Option<Self> {
+        let fields = node.fields(&["connect", "first_byte", "idle", "total", "stream_total"])?;
+        let own = |key: &str| fields.or(key, None, |node| node.deadline().map(Some));
+        let (connect, first_byte, idle) = (own("connect"), own("first_byte"), own("idle"));
+        let (total, stream_total) = (own("total"), own("stream_total"));
+        Some(Self {
+            connect: connect?,
+            first_byte: first_byte?,
+            idle: idle?,
+            total: total?,
+            stream_total: stream_total?,
+        })
+    }
+
+    /// What holds on this route for a backend.
+    #[must_use]
+    pub fn over(&self, backend: BackendTimeouts) -> BackendTimeouts {
+        BackendTimeouts {
+            connect: self.connect.unwrap_or(backend.connect),
+            first_byte: self.first_byte.unwrap_or(backend.first_byte),
+            idle: self.idle.unwrap_or(backend.idle),
+            total: self.total.unwrap_or(backend.total),
+            stream_total: self.stream_total.or(backend.stream_total),
+        }
+    }
 }
 
 /// Which requests a route takes: those that fit every pattern there is.
@@ -115,8 +183,7 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
 
 impl Route {
     fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
-        let keys = ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools"];
-        let fields = node.fields(&keys)?;
+        let fields = node.fields(&KEYS)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
         let rule = fields.or("match", Rule::default(), Rule::read);
         let allow = fields.or("allow", Allow::default(), Allow::read);
@@ -125,6 +192,11 @@ impl Route {
         let legacy_clients = legacy_clients(&fields, split.as_deref(), backends);
         let answer = fields.or("answer", AnswerShape::default(), |node| answer(node, legacy_clients));
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
+        let timeouts = fields.or("timeouts", RouteTimeouts::default(), RouteTimeouts::read);
+        let retry = fields.or("retry", Retry::default(), Retry::read);
+        let fallback = fields.or("fallback", None, |node| {
+            Fallback::read(node, backends, split.as_deref()).map(Some)
+        });
         Some(Self {
             name: name?,
             rule: rule?,
@@ -134,6 +206,9 @@ impl Route {
             answer: answer?,
             legacy_dialect: legacy_clients?.0,
             show_server_tools: show_server_tools?,
+            timeouts: timeouts?,
+            retry: retry?,
+            fallback: fallback?,
         })
     }
 }
