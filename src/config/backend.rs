@@ -93,7 +93,13 @@ pub struct BackendTimeouts {
 impl Default for BackendTimeouts {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connect: seconds(2), first_byte: seconds(300), idle: seconds(300), total: seconds(600), stream_total: None }
+        Self {
+            connect: seconds(2),
+            first_byte: seconds(300),
+            idle: seconds(300),
+            total: seconds(600),
+            stream_total: None,
+        }
     }
 }
 
@@ -121,11 +127,10 @@ pub(super) fn read_all<'a>(
 /// Warns of backends that no route names.
 pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
     for (place, unused) in declared.iter().enumerate() {
-        let names = |route: &Route| {
-            let falls_back = route.fallback.is_some_and(|fallback| fallback.to == place);
-            falls_back || route.split.iter().any(|share| share.backend == place)
-        };
-        if !routes.iter().any(names) {
+        let split = || routes.iter().flat_map(|route| &route.split).any(|share| share.backend == place);
+        let mirrored = || routes.iter().filter_map(|route| route.shadow.as_ref()).any(|shadow| shadow.to == place);
+        let falls_back = || routes.iter().filter_map(|route| route.fallback).any(|fallback| fallback.to == place);
+        if !split() && !mirrored() && !falls_back() {
             unused.node.warn("no route uses this backend");
         }
     }

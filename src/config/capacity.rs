@@ -36,9 +36,8 @@ impl Capacity {
         // A long queue only makes every request in it late.
         let short = in_flight.unwrap_or_default().div_ceil(10);
         let wanted = format!("a number of requests from 0, which is no queue, to {MOST}");
-        let pending = fields.or("pending", short, |node| {
-            node.parsed(&wanted, |text| text.parse().ok().filter(|count| *count <= MOST))
-        });
+        let pending = fields
+            .or("pending", short, |node| node.parsed(&wanted, |text| text.parse().ok().filter(|count| *count <= MOST)));
         let wait = fields.or("wait", WAIT, Node::deadline);
         Some(Self { in_flight: in_flight?, pending: pending?, wait: wait? })
     }

@@ -76,7 +76,8 @@ impl On {
     fn read(node: &Node<'_>) -> Option<Self> {
         let items = node.items("a list of failures such as `[ connect, 5xx, 429, first_byte ]`")?;
         if items.is_empty() {
-            return node.problem("is empty, so nothing would ever go there; write `[ connect ]`, or remove the fallback");
+            return node
+                .problem("is empty, so nothing would ever go there; write `[ connect ]`, or remove the fallback");
         }
         let read: Vec<_> = items.iter().map(|item| item.word("failure", &ON)).collect();
         read.into_iter().try_fold(Self::NEVER, |all, one| Some(all.and(one?)))

@@ -26,9 +26,9 @@ const PATH: &str = "a path such as `/health`";
 impl Health {
     pub(super) fn read(node: &Node<'_>) -> Option<Self> {
         let fields = node.fields(&["path", "every", "timeout", "fall", "rise"])?;
-        let path = fields.required("path", PATH).and_then(|node| {
-            node.parsed(PATH, |text| text.parse().ok().filter(|_| text.starts_with('/')))
-        });
+        let path = fields
+            .required("path", PATH)
+            .and_then(|node| node.parsed(PATH, |text| text.parse().ok().filter(|_| text.starts_with('/'))));
         let every = fields.or("every", Duration::from_secs(10), Node::deadline);
         let timeout = fields.or("timeout", Duration::from_secs(2), Node::deadline);
         let times = |node: &Node<'_>| {

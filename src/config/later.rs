@@ -7,7 +7,6 @@ const LATER: &[&str] = &[
     "routes.*.match.caller",
     "routes.*.match.header",
     "routes.*.rollout",
-    "routes.*.shadow",
     "routes.*.sticky.*.fingerprint",
     "store",
 ];

@@ -15,6 +15,7 @@ mod ca;
 mod capacity;
 mod credential;
 mod date;
+mod deadlines;
 mod fallback;
 mod health;
 mod interpolate;
@@ -30,6 +31,7 @@ mod problem;
 mod retry;
 mod route;
 mod secret;
+mod shadow;
 mod split;
 mod tree;
 mod units;
@@ -44,6 +46,7 @@ pub use breaker::Breaker;
 pub use ca::CaBundle;
 pub use capacity::Capacity;
 pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, TokenEndpoint};
+pub use deadlines::RouteTimeouts;
 pub use fallback::{Conversations, Fallback, On};
 pub use health::Health;
 pub use listen::{ClientLimits, ClientTimeouts, Listen, Tls};
@@ -52,8 +55,9 @@ pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
 pub use retry::{Retries, Retry};
-pub use route::{AnswerShape, Route, RouteTimeouts, Rule, Share};
+pub use route::{AnswerShape, Route, Rule, Share};
 pub use secret::Secret;
+pub use shadow::{Budget, Safe, Shadow, ShadowLimits, SideEffects};
 pub use watched::Watched;
 pub use workspace::Workspace;
 
@@ -155,7 +159,8 @@ fn read_text(path: &Path) -> Result<String, Problems> {
 
 /// Reads every section, whatever is wrong in the others; none if any could not be read.
 fn read(root: &Node<'_>) -> Option<Config> {
-    let fields = root.fields(&["listen", "limits", "timeouts", "retries", "workspace", "auth", "backends", "routes"])?;
+    let fields =
+        root.fields(&["listen", "limits", "timeouts", "retries", "workspace", "auth", "backends", "routes"])?;
     let listen = fields.or("listen", Listen::default(), Listen::read);
     let limits = fields.or("limits", ClientLimits::default(), ClientLimits::read);
     let timeouts = fields.or("timeouts", ClientTimeouts::default(), ClientTimeouts::read);

@@ -1,15 +1,15 @@
 //! `routes`: which requests go where, in which shares, and what clients see.
 
-use std::time::Duration;
-
 use http::HeaderName;
 
 use super::allow::Allow;
-use super::backend::{BackendTimeouts, Declared};
+use super::backend::Declared;
+use super::deadlines::RouteTimeouts;
 use super::fallback::Fallback;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
 use super::retry::Retry;
+use super::shadow::Shadow;
 use super::split;
 use crate::dialect::{ALL, Dialect};
 
@@ -25,7 +25,7 @@ const ANSWERS: [(&str, AnswerShape); 3] =
 const LEGACY: [&str; 2] = ["chat_agent", "chat_model"];
 
 /// What a route may say.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "name",
     "match",
     "allow",
@@ -37,6 +37,7 @@ const KEYS: [&str; 11] = [
     "timeouts",
     "retry",
     "fallback",
+    "shadow",
 ];
 
 /// One route.
@@ -65,49 +66,8 @@ pub struct Route {
     pub retry: Retry,
     /// Who answers when the backend of the split does not.
     pub fallback: Option<Fallback>,
-}
-
-/// How long the backends of a route may take, where that is not what they say themselves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RouteTimeouts {
-    /// To accept a connection, TLS included.
-    pub connect: Option<Duration>,
-    /// From the request to the first byte of the answer.
-    pub first_byte: Option<Duration>,
-    /// Between two pieces of an answer.
-    pub idle: Option<Duration>,
-    /// For the whole of a plain answer.
-    pub total: Option<Duration>,
-    /// For the whole of a stream.
-    pub stream_total: Option<Duration>,
-}
-
-impl RouteTimeouts {
-    fn read(node: &Node<'_>) -> Option<Self> {
-        let fields = node.fields(&["connect", "first_byte", "idle", "total", "stream_total"])?;
-        let own = |key: &str| fields.or(key, None, |node| node.deadline().map(Some));
-        let (connect, first_byte, idle) = (own("connect"), own("first_byte"), own("idle"));
-        let (total, stream_total) = (own("total"), own("stream_total"));
-        Some(Self {
-            connect: connect?,
-            first_byte: first_byte?,
-            idle: idle?,
-            total: total?,
-            stream_total: stream_total?,
-        })
-    }
-
-    /// What holds on this route for a backend.
-    #[must_use]
-    pub fn over(&self, backend: BackendTimeouts) -> BackendTimeouts {
-        BackendTimeouts {
-            connect: self.connect.unwrap_or(backend.connect),
-            first_byte: self.first_byte.unwrap_or(backend.first_byte),
-            idle: self.idle.unwrap_or(backend.idle),
-            total: self.total.unwrap_or(backend.total),
-            stream_total: self.stream_total.or(backend.stream_total),
-        }
-    }
+    /// Its mirror, if it has one.
+    pub shadow: Option<Shadow>,
 }
 
 /// Which requests a route takes: those that fit every pattern there is.
@@ -194,9 +154,8 @@ impl Route {
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
         let timeouts = fields.or("timeouts", RouteTimeouts::default(), RouteTimeouts::read);
         let retry = fields.or("retry", Retry::default(), Retry::read);
-        let fallback = fields.or("fallback", None, |node| {
-            Fallback::read(node, backends, split.as_deref()).map(Some)
-        });
+        let fallback = fields.or("fallback", None, |node| Fallback::read(node, backends, split.as_deref()).map(Some));
+        let shadow = fields.or("shadow", None, |node| Shadow::read(node, split.as_deref(), backends).map(Some));
         Some(Self {
             name: name?,
             rule: rule?,
@@ -209,6 +168,7 @@ impl Route {
             timeouts: timeouts?,
             retry: retry?,
             fallback: fallback?,
+            shadow: shadow?,
         })
     }
 }
@@ -266,7 +226,7 @@ fn sticky_place(node: &Node<'_>) -> Option<String> {
     })
 }
 
-fn is_field(text: &str) -> bool {
+pub(super) fn is_field(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 

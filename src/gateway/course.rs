@@ -98,11 +98,7 @@ fn lists(on: On, reason: Reason) -> bool {
 
 impl<'s> Course<'s> {
     /// The way of a request whose route and backend are chosen.
-    pub(super) fn of(
-        snapshot: &'s Snapshot,
-        decision: &Decision<'s>,
-        exchange: &mut Exchange,
-    ) -> Result<Self, Error> {
+    pub(super) fn of(snapshot: &'s Snapshot, decision: &Decision<'s>, exchange: &mut Exchange) -> Result<Self, Error> {
         let no_route = || Error::new(Kind::Internal, "the route is not there");
         let conduct = snapshot.conduct(decision.index).ok_or_else(no_route)?;
         let (route, index, place) = (decision.route, decision.index, decision.backend);
@@ -118,7 +114,12 @@ impl<'s> Course<'s> {
     }
 
     /// Passes over a backend that is left alone, if another one may answer. Where all of them are left alone, none is.
-    pub(super) fn around(mut self, body: &Body<'_>, headers: &HeaderMap, exchange: &mut Exchange) -> Result<Self, Error> {
+    pub(super) fn around(
+        mut self,
+        body: &Body<'_>,
+        headers: &HeaderMap,
+        exchange: &mut Exchange,
+    ) -> Result<Self, Error> {
         let backend = self.backend()?;
         let Some(left) = backend.pause() else { return Ok(self) };
         let bond = Bond::of(self.route, body, headers);
@@ -174,7 +175,8 @@ impl<'s> Course<'s> {
         if bond != Bond::None {
             return None;
         }
-        let well = |place: usize| place != self.place && self.at(place).is_some_and(|backend| backend.pause().is_none());
+        let well =
+            |place: usize| place != self.place && self.at(place).is_some_and(|backend| backend.pause().is_none());
         let others = || self.route.split.iter().filter(|(place, points)| *points > 0 && well(*place));
         let mut point = fastrand::u32(0..others().map(|(_, points)| points).sum::<u32>().max(1));
         others().find_map(|(place, points)| {

@@ -27,14 +27,13 @@ mod receive;
 mod relay;
 mod reply;
 mod snapshot;
-mod transcode;
 mod translate;
 mod workspace;
 
+pub use crate::dialect::Transcoder;
 pub use exchange::{Exchange, Observer, Summary};
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
-pub use transcode::Transcoder;
 
 use call::Received;
 use course::Course;

@@ -46,9 +46,10 @@ impl Snapshot {
     /// When TLS to a backend or an identity provider cannot be set up.
     pub fn new(config: &Config, metrics: &Arc<Metrics>, previous: Option<&Self>) -> io::Result<Self> {
         let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name).map(AsRef::as_ref);
-        let backends = config.backends.iter().map(|backend| {
-            Backend::new(backend, before(&backend.name), metrics.backend(&backend.name)).map(Arc::new)
-        });
+        let backends = config
+            .backends
+            .iter()
+            .map(|backend| Backend::new(backend, before(&backend.name), metrics.backend(&backend.name)).map(Arc::new));
         let backends = backends.collect::<io::Result<Vec<_>>>()?;
         let conducts = config.routes.iter().map(|route| conduct(route, &backends, metrics));
         let conducts = conducts.collect::<io::Result<_>>()?;
@@ -102,7 +103,9 @@ fn conduct(route: &config::Route, backends: &[Arc<Backend>], metrics: &Metrics) 
     let places = route.split.iter().map(|share| share.backend);
     let mut own: Vec<(usize, Arc<Backend>)> = Vec::new();
     for place in places.chain(fallback) {
-        let Some(backend) = backends.get(place).filter(|_| own.iter().all(|(known, _)| *known != place)) else { continue };
+        let Some(backend) = backends.get(place).filter(|_| own.iter().all(|(known, _)| *known != place)) else {
+            continue;
+        };
         let timeouts = route.timeouts.over(backend.timeouts);
         let same = timeouts == backend.timeouts;
         own.push((place, if same { Arc::clone(backend) } else { Arc::new(backend.within(timeouts)?) }));

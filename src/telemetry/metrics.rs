@@ -34,14 +34,8 @@ pub enum Outcome {
 
 impl Outcome {
     /// All of them, in the order of their numbers.
-    const ALL: [Self; 6] = [
-        Self::Complete,
-        Self::ClientError,
-        Self::BackendError,
-        Self::GatewayError,
-        Self::ClientGone,
-        Self::Replaced,
-    ];
+    const ALL: [Self; 6] =
+        [Self::Complete, Self::ClientError, Self::BackendError, Self::GatewayError, Self::ClientGone, Self::Replaced];
 
     /// Its label.
     #[must_use]

@@ -125,7 +125,8 @@ impl Breaker {
     /// 0 to 1. True if the breaker has opened by it.
     pub(super) fn failed(&self, policy: &Policy, now: Duration, pass: Pass, row: bool, roll: f64) -> bool {
         self.ended.add(policy.window, now, 0, 1);
-        let in_a_row = if row { self.row.fetch_add(1, Ordering::Relaxed) + 1 } else { self.row.load(Ordering::Relaxed) };
+        let in_a_row =
+            if row { self.row.fetch_add(1, Ordering::Relaxed) + 1 } else { self.row.load(Ordering::Relaxed) };
         let (well, badly) = self.ended.sum(policy.window, now);
         let all = well + badly;
         let too_many = all >= u64::from(policy.least) && well * 100 < all * u64::from(policy.success);
@@ -277,20 +278,20 @@ mod tests {
         assert_eq!(pauses, [10, 20, 40, 60, 60, 60]);
         breaker.answered(breaker.admit(&policy(), now, false).unwrap());
         // Being there is not being well: only an answer that ended well lets the next pause be short again.
-        (0..5).for_each(|_| drop(breaker.failed(&policy(), now, Pass::Usual, true, 0.0)));
+        (0..5).for_each(|_| _ = breaker.failed(&policy(), now, Pass::Usual, true, 0.0));
         assert_eq!(breaker.pause(&policy(), now), Some(at(60)));
         let breaker = open();
         breaker.answered(breaker.admit(&policy(), at(5), false).unwrap());
         breaker.failed(&policy(), at(5), Pass::Usual, true, 0.0);
         breaker.went_well(&policy(), at(5));
-        (0..5).for_each(|_| drop(breaker.failed(&policy(), at(6), Pass::Usual, true, 0.0)));
+        (0..5).for_each(|_| _ = breaker.failed(&policy(), at(6), Pass::Usual, true, 0.0));
         assert_eq!(breaker.pause(&policy(), at(6)), Some(at(5)));
     }
 
     #[test]
     fn pauses_differ_so_that_replicas_do_not_come_back_together() {
         let breaker = Breaker::default();
-        (0..5).for_each(|_| drop(breaker.failed(&policy(), at(0), Pass::Usual, true, 1.0)));
+        (0..5).for_each(|_| _ = breaker.failed(&policy(), at(0), Pass::Usual, true, 1.0));
         assert_eq!(breaker.pause(&policy(), at(0)), Some(Duration::from_millis(6_250)));
     }
 
@@ -347,7 +348,9 @@ mod tests {
                 }
             }
             // Those that are still out come back without a word.
-            passes.into_iter().for_each(|pass| breaker.abandoned(pass));
+            for pass in passes {
+                breaker.abandoned(pass);
+            }
             now += at(75);
             let pass = breaker.admit(&policy(), now, false);
             prop_assert!(pass.is_ok(), "{:?}", pass);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::breaker::{Breaker, Pass, Policy, Standing};
+use super::checks::{self, Checks};
 use super::latency::Latency;
 use super::slots::Slots;
 use crate::error::{Error, Kind};
@@ -23,6 +24,7 @@ pub(super) struct Condition {
     well: AtomicU64,
     /// Its health checks have failed.
     out: AtomicBool,
+    checks: Mutex<Option<Checks>>,
 }
 
 /// What is shown of a backend.
@@ -56,6 +58,7 @@ impl Default for Condition {
             in_flight: AtomicI64::default(),
             well: AtomicU64::default(),
             out: AtomicBool::default(),
+            checks: Mutex::default(),
         }
     }
 }
@@ -71,14 +74,14 @@ impl Condition {
 
     /// Whether no request would be let through now, and how long that will stay so as far as is known.
     pub(super) fn pause(&self, policy: &Policy) -> Option<Duration> {
-        let out = self.out.load(Ordering::Relaxed).then_some(Duration::from_secs(1));
+        let out = self.out.load(Ordering::Relaxed).then_some(checks::NEXT);
         out.or_else(|| self.breaker.pause(policy, self.now()))
     }
 
     /// Lets a request through, or says how long to wait.
     pub(super) fn admit(&self, policy: &Policy, forced: bool) -> Result<Pass, Duration> {
         if self.out.load(Ordering::Relaxed) && !forced {
-            return Err(Duration::from_secs(1));
+            return Err(checks::NEXT);
         }
         let pass = self.breaker.admit(policy, self.now(), forced)?;
         self.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -135,9 +138,17 @@ impl Condition {
         if self.out.load(Ordering::Relaxed) { Standing::Open } else { self.breaker.standing() }
     }
 
-    /// Its health checks failed, or no longer do.
-    pub(super) fn put_out(&self, out: bool) {
-        self.out.store(out, Ordering::Relaxed);
+    /// Its health checks failed, or no longer do. Returns what it was before.
+    pub(super) fn put_out(&self, out: bool) -> bool {
+        self.out.swap(out, Ordering::Relaxed)
+    }
+
+    /// How it is checked from now on; without checks it is in.
+    pub(super) fn check(&self, checks: Option<Checks>) {
+        if checks.is_none() {
+            self.put_out(false);
+        }
+        *self.checks.lock().unwrap_or_else(PoisonError::into_inner) = checks;
     }
 
     /// Exchanges that are going on, and how many went well so far.

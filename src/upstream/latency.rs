@@ -13,7 +13,7 @@ const BUCKETS: usize = 20 * STEPS;
 const HALF: u64 = 60;
 
 /// Two halves, of which the older is forgotten when a new one begins.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Latency {
     halves: [Half; 2],
 }
@@ -23,12 +23,6 @@ struct Half {
     /// The number of the minute that it is of.
     minute: AtomicU64,
     counts: [AtomicU32; BUCKETS],
-}
-
-impl Default for Latency {
-    fn default() -> Self {
-        Self { halves: [Half::default(), Half::default()] }
-    }
 }
 
 impl Default for Half {
@@ -63,7 +57,12 @@ impl Latency {
             }
         }
         let all: u64 = counts.iter().sum();
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rank")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rank"
+        )]
         let rank = ((all as f64 * share).ceil() as u64).max(1);
         let mut seen = 0;
         let place = counts.iter().position(|count| {

@@ -22,18 +22,24 @@ use crate::telemetry::{BackendMeters, Reason};
 mod body;
 mod breaker;
 mod budget;
+mod checks;
 mod condition;
 mod failure;
+mod feed;
 mod held;
 mod latency;
 mod slots;
+mod source;
 mod window;
 
 pub use body::{Limits, whole};
 pub use budget::Budget;
 pub use condition::Health;
+pub use feed::Feed;
 pub use held::Held;
+pub use source::News;
 
+use checks::Checks;
 use condition::Condition;
 use failure::{failed, not_an_answer};
 use slots::Slots;
@@ -121,6 +127,7 @@ impl Backend {
             Some(previous) => Arc::clone(&previous.credential),
             None => credential::of(&config.credential)?,
         };
+        condition.check(Checks::start(config, &credential, &meters, Arc::downgrade(&condition))?);
         Ok(Self {
             name: config.name.clone(),
             dialect: config.dialect,
@@ -265,11 +272,7 @@ impl Backend {
     }
 }
 
-fn client(
-    url: &Uri,
-    connect: Duration,
-    ca: Option<&config::CaBundle>,
-) -> io::Result<Client<Connector, Full<Bytes>>> {
+fn client(url: &Uri, connect: Duration, ca: Option<&config::CaBundle>) -> io::Result<Client<Connector, Full<Bytes>>> {
     let connector = Connector::new(url, connect, ca)?;
     Ok(Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())

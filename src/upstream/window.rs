@@ -17,7 +17,7 @@ const SLICES: u64 = 10;
 /// Time is given by whoever uses it, as what has passed since a moment of their choice.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    slices: [AtomicU64; SLICES as usize],
+    slices: [AtomicU64; 10],
 }
 
 impl Window {

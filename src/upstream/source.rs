@@ -13,7 +13,7 @@ use crate::config::BackendTimeouts;
 use crate::error::{Error, Kind};
 
 /// The next bytes, `None` at the end in good order, or why there are no more.
-pub(super) type News = Option<Result<Bytes, Error>>;
+pub type News = Option<Result<Bytes, Error>>;
 
 /// The backend's bytes as they come.
 pub(super) struct Source {
