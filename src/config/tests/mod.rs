@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 
 mod backends;
+mod calls;
 mod clients;
 mod identity;
 mod routes;
@@ -246,12 +247,9 @@ fn a_misspelt_required_key_is_one_mistake() {
 
 #[test]
 fn what_this_version_does_not_do_is_refused_by_name() {
-    let backend = |field: &str| WHOLE.replace("  app: { ", &format!("  app: {{ {field}, "));
     let route = |field: &str| with_route(&format!("{{ name: r, split: {{ app: 1 }}, {field} }}"));
     for (text, path) in [
         (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
-        (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
-        (route("fallback: {}"), "routes[0].fallback"),
         (route("rollout: {}"), "routes[0].rollout"),
         (route("match: { header: x }"), "routes[0].match.header"),
         (route("match: { caller: x }"), "routes[0].match.caller"),
