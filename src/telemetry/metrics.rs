@@ -8,6 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::Live;
 use super::calls::{BackendMeters, Calls, RouteMeters};
 use crate::error::{Error, Fault, Kind};
 
@@ -72,6 +73,8 @@ pub struct Metrics {
     unknown: IntCounterVec,
     errors: IntCounterVec,
     calls: Calls,
+    /// Of what is served now and why.
+    pub live: Live,
     /// Open client connections.
     pub connections: IntGauge,
     /// Exchanges that an observer was too slow to take.
@@ -116,8 +119,10 @@ impl Metrics {
         let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
         let histogram =
             |name: &str, help: &str| HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), arm);
+        let registry = Registry::new();
         let metrics = Self {
-            registry: Registry::new(),
+            live: Live::register(&registry)?,
+            registry,
             requests: counter(
                 "cutover_requests_total",
                 "Exchanges that ended, by route, backend and outcome",

@@ -12,6 +12,7 @@ mod clients;
 mod identity;
 mod routes;
 mod shadow;
+mod store;
 mod yaml;
 
 /// The smallest whole config; tests add to it or take its lines away.
@@ -249,7 +250,6 @@ fn a_misspelt_required_key_is_one_mistake() {
 fn what_this_version_does_not_do_is_refused_by_name() {
     let route = |field: &str| with_route(&format!("{{ name: r, split: {{ app: 1 }}, {field} }}"));
     for (text, path) in [
-        (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
         (route("rollout: {}"), "routes[0].rollout"),
         (route("match: { header: x }"), "routes[0].match.header"),
         (route("match: { caller: x }"), "routes[0].match.caller"),
