@@ -9,7 +9,6 @@ const LATER: &[&str] = &[
     "routes.*.match.caller",
     "routes.*.match.header",
     "routes.*.rollout",
-    "routes.*.shadow",
     "routes.*.sticky.*.fingerprint",
     "store",
 ];

@@ -25,6 +25,7 @@ mod plan;
 mod problem;
 mod route;
 mod secret;
+mod shadow;
 mod split;
 mod tree;
 mod units;
@@ -44,6 +45,7 @@ pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
 pub use route::{AnswerShape, Route, Rule, Share};
 pub use secret::Secret;
+pub use shadow::{Budget, Safe, Shadow, ShadowLimits, SideEffects};
 pub use watched::Watched;
 pub use workspace::Workspace;
 

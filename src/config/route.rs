@@ -6,6 +6,7 @@ use super::allow::Allow;
 use super::backend::Declared;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
+use super::shadow::Shadow;
 use super::split;
 use crate::dialect::{ALL, Dialect};
 
@@ -40,6 +41,8 @@ pub struct Route {
     pub legacy_dialect: Option<&'static dyn Dialect>,
     /// Whether clients on OpenAI paths see the calls that the agent ran itself.
     pub show_server_tools: bool,
+    /// Its mirror, if it has one.
+    pub shadow: Option<Shadow>,
 }
 
 /// Which requests a route takes: those that fit every pattern there is.
@@ -115,7 +118,8 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
 
 impl Route {
     fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
-        let keys = ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools"];
+        let keys =
+            ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools", "shadow"];
         let fields = node.fields(&keys)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
         let rule = fields.or("match", Rule::default(), Rule::read);
@@ -125,6 +129,7 @@ impl Route {
         let legacy_clients = legacy_clients(&fields, split.as_deref(), backends);
         let answer = fields.or("answer", AnswerShape::default(), |node| answer(node, legacy_clients));
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
+        let shadow = fields.or("shadow", None, |node| Shadow::read(node, split.as_deref(), backends).map(Some));
         Some(Self {
             name: name?,
             rule: rule?,
@@ -134,6 +139,7 @@ impl Route {
             answer: answer?,
             legacy_dialect: legacy_clients?.0,
             show_server_tools: show_server_tools?,
+            shadow: shadow?,
         })
     }
 }
@@ -191,7 +197,7 @@ fn sticky_place(node: &Node<'_>) -> Option<String> {
     })
 }
 
-fn is_field(text: &str) -> bool {
+pub(super) fn is_field(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 

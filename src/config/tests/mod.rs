@@ -10,6 +10,7 @@ mod backends;
 mod clients;
 mod identity;
 mod routes;
+mod shadow;
 mod yaml;
 
 /// The smallest whole config; tests add to it or take its lines away.
@@ -247,7 +248,6 @@ fn what_this_version_does_not_do_is_refused_by_name() {
         (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
         (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
         (route("fallback: {}"), "routes[0].fallback"),
-        (route("shadow: {}"), "routes[0].shadow"),
         (route("rollout: {}"), "routes[0].rollout"),
         (route("match: { header: x }"), "routes[0].match.header"),
         (route("match: { caller: x }"), "routes[0].match.caller"),
