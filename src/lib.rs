@@ -42,6 +42,7 @@ pub mod gateway;
 pub mod ir;
 pub mod judge;
 pub mod net;
+pub mod report;
 pub mod route;
 pub mod server;
 pub mod sse;
