@@ -28,6 +28,16 @@ fn sections(report: &Report, out: &mut String) -> std::fmt::Result {
         grouped(judgement.twins),
         report.primary
     )?;
+    measures(report, out)?;
+    latency(report, out)?;
+    apart(report, out)?;
+    for example in &report.worst {
+        self::example(report, example, out)?;
+    }
+    Ok(())
+}
+
+fn measures(report: &Report, out: &mut String) -> std::fmt::Result {
     writeln!(out, "| measure | verdict | raw | noise | excess | for certain between | tolerated | n |")?;
     writeln!(out, "|---|---|--:|--:|--:|---|--:|--:|")?;
     for judged in report.ranked() {
@@ -49,7 +59,11 @@ fn sections(report: &Report, out: &mut String) -> std::fmt::Result {
         out,
         "\nBold measures decide, the others are shown. Raw: the candidate differs from the primary. Noise: the primary differs from itself. Excess: raw less noise.\n"
     )?;
-    latency(report, out)?;
+    Ok(())
+}
+
+/// What was not compared, and what was and does not count.
+fn apart(report: &Report, out: &mut String) -> std::fmt::Result {
     if report.funnel.requests > 0 {
         let kept = grouped(report.funnel.kept());
         writeln!(
@@ -77,9 +91,6 @@ fn sections(report: &Report, out: &mut String) -> std::fmt::Result {
             )?;
         }
         writeln!(out)?;
-    }
-    for example in &report.worst {
-        self::example(report, example, out)?;
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ fn ended(dialect: &str, stream: &str, observed: &Observed) -> Vec<String> {
 }
 
 fn stream(frames: &[&str]) -> String {
-    frames.iter().map(|frame| format!("data: {frame}\n\n")).collect()
+    frames.iter().flat_map(|frame| ["data: ", frame, "\n\n"]).collect()
 }
 
 const SPARSE: &[&str] = &[

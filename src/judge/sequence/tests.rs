@@ -75,7 +75,7 @@ fn nothing_seen_is_nothing_known() {
 
 /// The first of growing numbers of exchanges at which this holds.
 fn first(holds: impl Fn(u64) -> bool) -> u64 {
-    (1..).map(|hundreds| hundreds * 50).find(|all| holds(*all)).unwrap()
+    (1..1_000).map(|step| step * 50).find(|all| holds(*all)).unwrap()
 }
 
 #[test]

@@ -23,11 +23,8 @@ impl Simulated {
         let candidate = random.f64() < (chance + self.worse).min(1.0);
         let other = random.f64() < chance;
         let (raw, paired) = (&mut self.evidence.raw, &mut self.evidence.paired);
-        if candidate {
-            raw.up += 1.0
-        } else {
-            raw.level += 1.0
-        }
+        let step = if candidate { &mut raw.up } else { &mut raw.level };
+        *step += 1.0;
         if !twin && self.evidence.basis == Basis::Noise {
             return false;
         }
@@ -100,7 +97,6 @@ fn two_hundred_cutovers_without_a_difference_looked_at_after_each_of_5000_exchan
         by_the_book += u32::from(book);
     }
     let promised = LEVEL * f64::from(u32::try_from(CUTOVERS).unwrap());
-    eprintln!("false alarms in {CUTOVERS} cutovers: {false_alarms}; with a test for one look: {by_the_book}");
     assert!(f64::from(false_alarms) <= promised, "{false_alarms} false alarms; {promised} are promised");
     assert!(f64::from(by_the_book) > 4.0 * promised, "a test for one look alarmed {by_the_book} times only");
 }
