@@ -23,7 +23,7 @@ impl Measure for TextNumbers {
     }
 
     fn gate(&self) -> Gate {
-        Gate::at(0.02)
+        Gate::at(0.01)
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

@@ -82,10 +82,9 @@ fn apart(report: &Report, out: &mut String) -> std::fmt::Result {
             let until = if known.expired { "expired, counts again, since" } else { "until" };
             writeln!(
                 out,
-                "- {} × `{} {}`: {} ({until} {})",
+                "- {} × {}: {} ({until} {})",
                 grouped(known.times),
-                known.measure,
-                known.path,
+                code(&format!("{} {}", known.measure, known.path)),
                 plain(&known.reason),
                 day(known.until - 1)
             )?;
@@ -120,7 +119,7 @@ fn latency(report: &Report, out: &mut String) -> std::fmt::Result {
 
 fn example(report: &Report, example: &Example, out: &mut String) -> std::fmt::Result {
     writeln!(out, "## Example: {}\n", example.measures(&report.judgement).join(", "))?;
-    writeln!(out, "Request `{}`, {}.\n", plain(&example.id), moment(example.at))?;
+    writeln!(out, "Request {}, {}.\n", code(&example.id), moment(example.at))?;
     if !example.asked.is_empty() {
         writeln!(out, "> {}\n", plain(&example.asked).replace('\n', "\n> "))?;
     }
@@ -128,12 +127,7 @@ fn example(report: &Report, example: &Example, out: &mut String) -> std::fmt::Re
         for difference in &finding.differences {
             let explained = difference.explained.as_deref().map(|reason| format!(" (explained: {})", plain(reason)));
             let (left, right) = (code(&difference.left), code(&difference.right));
-            writeln!(
-                out,
-                "- {measure} `{}`: {left} → {right}{}",
-                plain(&difference.path),
-                explained.unwrap_or_default()
-            )?;
+            writeln!(out, "- {measure} {}: {left} → {right}{}", code(&difference.path), explained.unwrap_or_default())?;
         }
     }
     writeln!(out)?;
@@ -150,10 +144,12 @@ fn example(report: &Report, example: &Example, out: &mut String) -> std::fmt::Re
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
-        if matches!(letter, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|') {
-            plain.push('\\');
+        match letter {
+            '<' => plain.push_str("&lt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' => plain.extend(['\\', letter]),
+            control if control.is_control() && control != '\n' => plain.push(' '),
+            _ => plain.push(letter),
         }
-        plain.push(if letter.is_control() && letter != '\n' { ' ' } else { letter });
     }
     plain
 }

@@ -76,7 +76,7 @@ fn measures(report: &Report, paint: Paint, out: &mut String) -> std::fmt::Result
             grouped(judged.compared),
         )?;
         for (path, times) in report.paths(judged).into_iter().take(3) {
-            writeln!(out, "    {} × {path}", grouped(times))?;
+            writeln!(out, "    {} × {}", grouped(times), one_line(path, 80))?;
         }
     }
     writeln!(
@@ -153,12 +153,14 @@ fn example(report: &Report, example: &Example, paint: Paint, out: &mut String) -
     let (Some(primary), Some(candidate)) = (&example.primary, &example.candidate) else {
         for (measure, finding) in example.comparison.findings().filter(|(_, finding)| !finding.differences.is_empty()) {
             for difference in &finding.differences {
-                writeln!(out, "  {measure} {}: {} | {}", difference.path, difference.left, difference.right)?;
+                let line = format!("{}: {} | {}", difference.path, difference.left, difference.right);
+                writeln!(out, "  {measure} {}", one_line(&line, 200))?;
             }
         }
         return Ok(());
     };
-    let (left, right) = marked::compare(&example::readable(primary), &example::readable(candidate));
+    let (left, right) =
+        marked::compare(&harmless(&example::readable(primary)), &harmless(&example::readable(candidate)));
     side(&report.primary, &left, paint.with("31"), out)?;
     side(&report.candidate, &right, paint.with("32"), out)
 }
@@ -175,8 +177,13 @@ fn side(name: &str, runs: &[Run], mark: impl Fn(&str) -> String, out: &mut Strin
     Ok(())
 }
 
+/// Without control characters: no answer may write anywhere on the terminal but where it is shown.
+fn harmless(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() && letter != '\n' { ' ' } else { letter }).collect()
+}
+
 fn one_line(text: &str, most: usize) -> String {
-    let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line: String = harmless(text).split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(most) {
         line.truncate(end);
         line.push('…');
