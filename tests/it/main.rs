@@ -33,6 +33,7 @@ mod pairs;
 mod pat;
 mod paths;
 mod protocol;
+mod resilience;
 mod secrets;
 mod split;
 mod support;
