@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 use tokio::net::TcpStream;
@@ -63,7 +63,8 @@ routes: [ {{ name: agent, split: {{ only: 1 }} }} ]
             .unwrap();
         let answer = client.send_request(request).await.unwrap();
         assert_eq!(answer.status(), status);
-        Limited::new(answer.into_body(), 1 << 20).collect().await.unwrap();
+        let mut body = answer.into_body();
+        while body.frame().await.is_some() {}
     }
     let said = String::from_utf8_lossy(&lines.0.lock().unwrap()).into_owned();
     assert!(said.contains("h2::") && said.contains("TRACE"), "the libraries are heard");
