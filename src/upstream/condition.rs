@@ -181,9 +181,9 @@ impl Condition {
 /// What a failure says of the backend.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Blame {
-    /// Its place is not there, or speaks no sense.
+    /// Its place is not there, or speaks no sense: counts in a row and as a share.
     Place,
-    /// Its agent failed.
+    /// Its agent failed, or it was not ready for a moment: counts as a share of what ends.
     Agent,
     /// Nothing: what was asked of it was wrong, or too much.
     Nobody,
@@ -195,13 +195,13 @@ fn blame(kind: Kind) -> Blame {
     match kind {
         Kind::ConnectFailed
         | Kind::ConnectTimeout
-        | Kind::NotBegun
         | Kind::Cut
         | Kind::FirstByteTimeout
         | Kind::IdleTimeout
         | Kind::BackendGarbage
         | Kind::BackendUnavailable => Blame::Place,
-        Kind::AgentFailed | Kind::TotalTimeout => Blame::Agent,
+        // A server that changes its connections turns many requests away at once, and is well.
+        Kind::AgentFailed | Kind::NotBegun | Kind::TotalTimeout => Blame::Agent,
         Kind::RateLimited
         | Kind::BackendRefusedRequest
         | Kind::BackendRefusedCredential

@@ -28,8 +28,8 @@ async fn at_once(client: &Client, count: usize) -> Vec<(u16, Duration, Option<u3
 
 #[tokio::test]
 async fn a_backend_gets_what_it_is_given_a_few_wait_and_the_rest_is_told_to_come_again() {
-    let app = slow(600).await;
-    let limits = "limits: { in_flight: 2, pending: 3, wait: 5s }";
+    let app = slow(1_500).await;
+    let limits = "limits: { in_flight: 2, pending: 3, wait: 20s }";
     let gateway = Gateway::start(&config(app.address, limits, nowhere().await, "split: { app: 1 }")).await;
     let seen = at_once(&gateway.client(), 9).await;
     let (served, refused): (Vec<_>, Vec<_>) = seen.iter().partition(|(status, ..)| *status == 200);
@@ -54,7 +54,7 @@ async fn nobody_waits_longer_than_is_said() {
     }
     for (status, took, wait) in at_once(&gateway.client(), 3).await {
         assert_eq!((status, wait), (503, Some(1)));
-        assert!((100..1_500).contains(&took.as_millis()), "{took:?}");
+        assert!((100..5_000).contains(&took.as_millis()), "{took:?}");
     }
 }
 
@@ -83,7 +83,7 @@ async fn a_stream_has_its_place_until_it_ends() {
 
 #[tokio::test]
 async fn a_full_backend_has_its_fallback() {
-    let app = slow(500).await;
+    let app = slow(1_500).await;
     let legacy = Fake::by_request(well("chat_agent")).await;
     let limits = "limits: { in_flight: 1, pending: 0 }";
     let route = "split: { app: 1 }, fallback: { to: legacy }";
@@ -99,7 +99,7 @@ async fn the_gateway_and_each_caller_have_their_limits() {
         ("in_flight: 2", 503, "gateway_at_capacity", "gateway"),
         ("per_caller: 2", 429, "caller_at_capacity", "caller"),
     ] {
-        let app = slow(500).await;
+        let app = slow(1_500).await;
         let config = format!("limits: {{ {limit} }}\n{}", one_backend(&app, "responses", ""));
         let gateway = Gateway::start(&config).await;
         let seen = at_once(&gateway.client(), 6).await;

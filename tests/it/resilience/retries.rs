@@ -43,7 +43,7 @@ async fn a_backend_that_says_when_to_come_again_is_asked_again_then_where_the_ro
         let app = busy_once(status, "retry-after: 1\r\n").await;
         let (mut gateway, seen, took) = asked_of(&app, "retry: { on: [ 429, 503 ] }").await;
         assert_eq!((seen, app.seen().len()), (200, 2), "{status}");
-        assert!((1_000..6_000).contains(&took.as_millis()), "{status}: {took:?}");
+        assert!((1_000..15_000).contains(&took.as_millis()), "{status}: {took:?}");
         assert_eq!(gateway.next_finished().await.attempts, 2);
         let line = format!("cutover_retries_total{{backend=\"app\",reason=\"{status}\"}}");
         assert_eq!(metric(&gateway, &line).await, Some(1));
@@ -53,18 +53,18 @@ async fn a_backend_that_says_when_to_come_again_is_asked_again_then_where_the_ro
 #[tokio::test]
 async fn otherwise_it_is_the_client_that_is_told_when() {
     for (status, retry_after, route, what) in [
-        (429, "retry-after: 1\r\n", "retry: { on: [ 503 ] }", "the route lists another"),
-        (503, "retry-after: 1\r\n", "retry: {}", "the route lists none"),
+        (429, "retry-after: 4\r\n", "retry: { on: [ 503 ] }", "the route lists another"),
+        (503, "retry-after: 4\r\n", "retry: {}", "the route lists none"),
         (429, "", "retry: { on: [ 429 ] }", "it does not say when"),
         (429, "retry-after: 100\r\n", "retry: { on: [ 429 ] }", "it is too long"),
-        (429, "retry-after: 2\r\n", "retry: { on: [ 429 ] }, timeouts: { first_byte: 1s }", "nobody would wait for it"),
-        (502, "retry-after: 1\r\n", "retry: { on: [ 503 ] }", "somebody may have begun"),
+        (429, "retry-after: 4\r\n", "retry: { on: [ 429 ] }, timeouts: { first_byte: 3s }", "nobody would wait for it"),
+        (502, "retry-after: 4\r\n", "retry: { on: [ 503 ] }", "somebody may have begun"),
     ] {
         let app = busy_once(status, retry_after).await;
         let (_gateway, seen, took) = asked_of(&app, route).await;
         assert_ne!(seen, 200, "{what}");
         assert_eq!(app.seen().len(), 1, "{what}");
-        assert!(took < Duration::from_millis(950), "{what}: {took:?}");
+        assert!(took < Duration::from_millis(3_500), "{what}: {took:?}");
     }
 }
 
