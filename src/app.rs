@@ -9,17 +9,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
 use crate::config::{ClientLimits, Config};
-use crate::gateway::{Gateway, Observer, Snapshot};
+use crate::gateway::Observer;
+use crate::live::Live;
 use crate::server::{Server, Tls};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// A gateway with its ports bound, ready to run.
 pub struct App {
-    gateway: Arc<Gateway>,
+    live: Arc<Live>,
     admin: Arc<Admin>,
-    metrics: Arc<Metrics>,
-    store: Store,
     clients_port: Server,
     admin_port: Server,
 }
@@ -32,8 +31,6 @@ impl App {
     pub fn build(config: &Config, observer: Observer) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         let store = Store::start(&config.store, metrics.live.store.clone()).context("cannot start the store")?;
-        let snapshot =
-            Snapshot::new(config, &metrics, None).context("cannot set up TLS to backends and identity providers")?;
         let bind = |address: SocketAddr, limits: &ClientLimits| {
             Server::bind(address, *limits, config.timeouts, metrics.connections.clone())
                 .map_err(|error| anyhow::anyhow!("cannot listen on {address}: {}", reason(&error)))
@@ -43,9 +40,10 @@ impl App {
         let tls = config.listen.tls.as_ref().map(Tls::new).transpose().context("cannot set up TLS for clients")?;
         let clients_port = bind(config.listen.clients, &config.limits)?.behind(tls);
         let admin_port = bind(config.listen.admin, &for_operators)?;
-        let admin = Arc::new(Admin::new(Arc::clone(&metrics)));
-        let gateway = Arc::new(Gateway::new(snapshot, Arc::clone(&metrics), observer));
-        Ok(Self { gateway, admin, metrics, store, clients_port, admin_port })
+        let live = Live::start(config, Arc::clone(&metrics), store, observer);
+        let live = live.context("cannot set up TLS to backends and identity providers")?;
+        let admin = Arc::new(Admin::new(metrics));
+        Ok(Self { live, admin, clients_port, admin_port })
     }
 
     /// The addresses of clients and operators, as bound.
@@ -56,10 +54,10 @@ impl App {
         Ok((self.clients_port.address()?, self.admin_port.address()?))
     }
 
-    /// What a config is replaced through while the app runs.
+    /// What is served, and what changes it while the app runs.
     #[must_use]
-    pub fn reloader(&self) -> Reloader {
-        Reloader { gateway: Arc::clone(&self.gateway), metrics: Arc::clone(&self.metrics) }
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live)
     }
 
     /// Serves until `stop`; then readiness turns false, nothing new is accepted, and what is in flight has the drain
@@ -74,30 +72,12 @@ impl App {
             not_ready.cancelled().await;
             admin.set_ready(false);
         });
-        let cut = self.clients_port.serve(self.gateway, stop).await;
+        let cut = self.clients_port.serve(Arc::clone(self.live.gateway()), stop).await;
         stop_admin.cancel();
         // Both end on their own now; a panic in one of them has been reported by the runtime.
         let _ = tokio::join!(operators, readiness);
-        self.store.settle().await;
+        self.live.settle().await;
         cut
-    }
-}
-
-/// Replaces the config of a running app.
-pub struct Reloader {
-    gateway: Arc<Gateway>,
-    metrics: Arc<Metrics>,
-}
-
-impl Reloader {
-    /// New requests are served by `config` from now on; those in flight finish on theirs. Addresses do not change.
-    ///
-    /// # Errors
-    /// When a backend's TLS cannot be set up; then nothing has changed.
-    pub fn replace(&self, config: &Config) -> io::Result<()> {
-        let previous = self.gateway.snapshot();
-        self.gateway.replace(Snapshot::new(config, &self.metrics, Some(&previous))?);
-        Ok(())
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{USAGE, complain, refuse, runtime, stop_on_signals};
-use crate::app::{App, Reloader};
+use crate::app::App;
 use crate::config::Config;
+use crate::live::{self, Live};
 use crate::telemetry;
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the file again.
@@ -35,7 +37,7 @@ async fn serve(config: &Config, file: &Path) -> anyhow::Result<()> {
     let (clients, admin) = app.addresses()?;
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
-    reload_on_signal(app.reloader(), file)?;
+    reload_on_change(app.live(), file, &config.revision)?;
     tracing::info!(clients = %format_args!("http://{clients}"), admin = %format_args!("http://{admin}"), "serving");
     let cut = app.run(stop).await;
     if cut > 0 {
@@ -45,19 +47,13 @@ async fn serve(config: &Config, file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A config that does not validate changes nothing but a log line.
-fn reload_on_signal(reloader: Reloader, file: &Path) -> anyhow::Result<()> {
+/// The file is read again when it has changed, and at SIGHUP whether it has or not.
+fn reload_on_change(live: Arc<Live>, file: &Path, revision: &str) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
-    let file = file.to_owned();
+    let now = live::watch(live, file, revision)?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            match Config::load(&file) {
-                Err(problems) => tracing::error!(%problems, "the config was not reloaded"),
-                Ok(config) => match reloader.replace(&config) {
-                    Ok(()) => tracing::info!(routes = config.routes.len(), "the config was reloaded"),
-                    Err(error) => tracing::error!(%error, "the config was not reloaded"),
-                },
-            }
+            now.ask();
         }
     });
     Ok(())
