@@ -8,10 +8,10 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
-use crate::config::{ClientLimits, Config};
+use crate::config::{self, ClientLimits, Config};
 use crate::gateway::Observer;
 use crate::live::Live;
-use crate::server::{Server, Tls};
+use crate::server::{Server, Stop, Tls};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -37,12 +37,15 @@ impl App {
         };
         // Operators get in although clients take every place.
         let for_operators = ClientLimits { connections: 256, ..config.limits };
-        let tls = config.listen.tls.as_ref().map(Tls::new).transpose().context("cannot set up TLS for clients")?;
-        let clients_port = bind(config.listen.clients, &config.limits)?.behind(tls);
-        let admin_port = bind(config.listen.admin, &for_operators)?;
+        let listen = &config.listen;
+        let tls = |files: &Option<config::Tls>| files.as_ref().map(Tls::new).transpose();
+        let clients_port =
+            bind(listen.clients, &config.limits)?.behind(tls(&listen.tls).context("cannot set up TLS for clients")?);
+        let admin_port = bind(listen.admin.address, &for_operators)?
+            .behind(tls(&listen.admin.tls).context("cannot set up TLS for operators")?);
         let live = Live::start(config, Arc::clone(&metrics), store, observer);
         let live = live.context("cannot set up TLS to backends and identity providers")?;
-        let admin = Arc::new(Admin::new(metrics));
+        let admin = Arc::new(Admin::new(listen.admin.address, Arc::clone(&live), metrics));
         Ok(Self { live, admin, clients_port, admin_port })
     }
 
@@ -60,24 +63,25 @@ impl App {
         Arc::clone(&self.live)
     }
 
-    /// Serves until `stop`; then readiness turns false, nothing new is accepted, and what is in flight has the drain
-    /// window to finish. Returns how many connections had to be cut.
-    pub async fn run(self, stop: CancellationToken) -> usize {
-        let stop_admin = CancellationToken::new();
+    /// Serves until it is to stop: readiness turns false, then nothing new is accepted, and what is in flight has the drain
+    /// window to finish. Returns how many connections had answers in flight when the window was over.
+    pub async fn run(self, stop: impl Into<Stop>) -> usize {
+        let Stop { drain, now } = stop.into();
+        let (stop_clients, stop_admin) = (Stop { drain: CancellationToken::new(), now }, Stop::default());
         let operators = tokio::spawn(self.admin_port.serve(Arc::clone(&self.admin), stop_admin.clone()));
+        let (gateway, stop) = (Arc::clone(self.live.gateway()), stop_clients.clone());
+        let clients = tokio::spawn(self.clients_port.serve(gateway, stop));
         self.admin.set_ready(true);
-        let admin = Arc::clone(&self.admin);
-        let not_ready = stop.clone();
-        let readiness = tokio::spawn(async move {
-            not_ready.cancelled().await;
-            admin.set_ready(false);
-        });
-        let cut = self.clients_port.serve(Arc::clone(self.live.gateway()), stop).await;
-        stop_admin.cancel();
-        // Both end on their own now; a panic in one of them has been reported by the runtime.
-        let _ = tokio::join!(operators, readiness);
+        drain.cancelled().await;
+        self.admin.set_ready(false);
+        tracing::info!("stopping: not ready any more, and what is in flight may finish");
+        stop_clients.drain.cancel();
+        // A panic in one of these has been reported by the runtime.
+        let late = clients.await.unwrap_or_default();
+        stop_admin.drain.cancel();
+        let _ = operators.await;
         self.live.settle().await;
-        cut
+        late
     }
 }
 

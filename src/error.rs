@@ -33,6 +33,8 @@ pub enum Kind {
     ConnectFailed,
     /// No connection to the backend could be made in time.
     ConnectTimeout,
+    /// What is asked for contradicts what is there.
+    Conflict,
     /// The backend ended its answer before it was complete.
     Cut,
     /// The backend accepted the request and sent nothing in time.
@@ -53,18 +55,26 @@ pub enum Kind {
     MalformedBody,
     /// The path exists, the method does not.
     MethodNotAllowed,
+    /// The request was meant for another host.
+    Misdirected,
     /// No route matches the model.
     ModelNotFound,
+    /// Nothing has this name.
+    NameNotFound,
     /// The path does not exist.
     PathNotFound,
     /// The backend asks to slow down.
     RateLimited,
     /// The gateway is going away.
     ShuttingDown,
+    /// What must be kept cannot be kept right now.
+    StoreUnavailable,
     /// The whole answer took longer than allowed.
     TotalTimeout,
     /// Nobody we know.
     Unauthenticated,
+    /// The body is not of a type that is taken.
+    UnsupportedMediaType,
     /// A field that the backend behind this route cannot honour.
     UnsupportedField,
 }
@@ -123,6 +133,7 @@ impl Kind {
             Self::ConnectTimeout => {
                 row(504, "backend_connect_timeout", "server_error", "DEADLINE_EXCEEDED", Fault::Backend, true)
             }
+            Self::Conflict => client(409, "conflict", "RESOURCE_CONFLICT"),
             Self::CredentialUnavailable => unavailable("credential_unavailable"),
             Self::Cut => backend(502, "backend_cut_short", "INTERNAL_ERROR"),
             Self::FirstByteTimeout => backend(504, "backend_first_byte_timeout", "DEADLINE_EXCEEDED"),
@@ -133,16 +144,20 @@ impl Kind {
             Self::InvalidField => client(400, "invalid_value", "INVALID_PARAMETER_VALUE"),
             Self::MalformedBody => client(400, "invalid_json", "BAD_REQUEST"),
             Self::MethodNotAllowed => client(405, "method_not_allowed", "BAD_REQUEST"),
+            Self::Misdirected => client(421, "misdirected", "BAD_REQUEST"),
             Self::ModelNotFound => client(404, "model_not_found", "RESOURCE_DOES_NOT_EXIST"),
+            Self::NameNotFound => client(404, "not_found", "RESOURCE_DOES_NOT_EXIST"),
             Self::PathNotFound => client(404, "path_not_found", "ENDPOINT_NOT_FOUND"),
             Self::RateLimited => {
                 row(429, "rate_limit_exceeded", "rate_limit_error", "REQUEST_LIMIT_EXCEEDED", Fault::Backend, false)
             }
             Self::ShuttingDown => unavailable("shutting_down"),
+            Self::StoreUnavailable => unavailable("store_unavailable"),
             Self::TotalTimeout => backend(504, "backend_total_timeout", "DEADLINE_EXCEEDED"),
             Self::Unauthenticated => {
                 row(401, "invalid_api_key", "authentication_error", "UNAUTHENTICATED", Fault::Client, false)
             }
+            Self::UnsupportedMediaType => client(415, "unsupported_media_type", "BAD_REQUEST"),
             Self::UnsupportedField => client(400, "unsupported_parameter", "INVALID_PARAMETER_VALUE"),
         }
     }

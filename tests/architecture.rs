@@ -20,11 +20,12 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     // The demo's agents are small servers that speak two of the dialects.
-    ("cli", &["app", "auth", "config", "dialect", "gateway", "ir", "live", "server", "telemetry"]),
+    ("cli", &["app", "auth", "config", "dialect", "gateway", "ir", "live", "net", "server", "telemetry"]),
     ("app", &["admin", "config", "gateway", "live", "server", "store", "telemetry"]),
     // The one place that changes what is served: the config's reloads, and weights that are set for now.
     ("live", &["config", "gateway", "store", "telemetry"]),
-    ("admin", &["server", "telemetry"]),
+    // Operators see and change the snapshot that requests are served by, and are known as clients are.
+    ("admin", &["auth", "config", "dialect", "error", "gateway", "live", "server", "store", "telemetry"]),
     (
         "gateway",
         &[

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::{USAGE, complain, refuse, runtime, stop_on_signals};
 use crate::app::App;
 use crate::config::Config;
 use crate::live::{self, Live};
+use crate::server::Stop;
 use crate::telemetry;
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the file again.
@@ -35,13 +35,15 @@ async fn serve(config: &Config, file: &Path) -> anyhow::Result<()> {
     }
     let app = App::build(config, None)?;
     let (clients, admin) = app.addresses()?;
-    let stop = CancellationToken::new();
+    let stop = Stop::default();
     stop_on_signals(&stop)?;
     reload_on_change(app.live(), file, &config.revision)?;
-    tracing::info!(clients = %format_args!("http://{clients}"), admin = %format_args!("http://{admin}"), "serving");
-    let cut = app.run(stop).await;
-    if cut > 0 {
-        tracing::warn!(connections = cut, "the drain window is over; connections were cut");
+    let url = |address, tls: &Option<_>| format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    let (clients, admin) = (url(clients, &config.listen.tls), url(admin, &config.listen.admin.tls));
+    tracing::info!(%clients, %admin, "serving");
+    let late = app.run(stop).await;
+    if late > 0 {
+        tracing::warn!(connections = late, "the drain window is over; what was in flight has been told so");
     }
     tracing::info!("stopped");
     Ok(())

@@ -22,7 +22,7 @@ const URL: &str = "a URL such as `https://host/path`";
 const VERBATIM: [&str; 2] = ["responses", "chat_completions"];
 
 /// One place that answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Backend {
     /// Its name in splits, headers, logs and metrics.
     pub name: String,

@@ -19,6 +19,7 @@ mod listen;
 mod nearest;
 mod node;
 mod oauth;
+mod operators;
 mod pat;
 mod pattern;
 mod plan;
@@ -43,6 +44,7 @@ pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, Tok
 pub use listen::{ClientLimits, ClientTimeouts, Listen, Tls};
 pub use nearest::nearest;
 pub use oauth::{Algorithm, Oauth};
+pub use operators::{Operators, Roles};
 pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};

@@ -1,6 +1,6 @@
 //! Everything a request is served by, built as a whole from one config.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
@@ -13,6 +13,8 @@ use crate::upstream::Backend;
 
 /// A config made ready to serve.
 pub struct Snapshot {
+    /// What all of this was built from.
+    pub config: Arc<Config>,
     /// Who may call.
     pub auth: Authenticator,
     /// Where requests go.
@@ -36,8 +38,14 @@ impl Snapshot {
     /// # Errors
     /// When TLS to a backend or an identity provider cannot be set up.
     pub fn new(config: &Config, metrics: &Metrics, previous: Option<&Self>) -> io::Result<Self> {
-        let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name).map(AsRef::as_ref);
-        let backends = config.backends.iter().map(|backend| Backend::new(backend, before(&backend.name)).map(Arc::new));
+        let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name);
+        let backends = config.backends.iter().map(|backend| match before(&backend.name) {
+            // With its connections: a change of weights costs no request a handshake.
+            Some(same) if previous.is_some_and(|previous| previous.config.backends.contains(backend)) => {
+                Ok(Arc::clone(same))
+            }
+            other => Backend::new(backend, other.map(AsRef::as_ref)).map(Arc::new),
+        });
         let backends = backends.collect::<io::Result<Vec<_>>>()?;
         let routes = Table::new(config);
         let mut arms = HashMap::new();
@@ -48,6 +56,7 @@ impl Snapshot {
             }
         }
         Ok(Self {
+            config: Arc::new(config.clone()),
             auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
             routes,
             https: config.listen.tls.is_some(),
@@ -57,6 +66,15 @@ impl Snapshot {
             timeouts: config.timeouts,
             arms,
         })
+    }
+
+    /// Every route with each of its backends, by name.
+    pub(super) fn pairs(&self) -> BTreeSet<(&str, &str)> {
+        let routes: Vec<_> = self.routes.iter().map(|route| route.name.as_str()).collect();
+        let pair = |(route, backend): &(usize, usize)| {
+            Some((*routes.get(*route)?, self.backends.get(*backend)?.name.as_str()))
+        };
+        self.arms.keys().filter_map(pair).collect()
     }
 
     /// The metric handles of a route's backend.

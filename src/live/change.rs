@@ -35,6 +35,8 @@ pub struct Changed {
     pub after: Weights,
     /// The weights of the file.
     pub file: Weights,
+    /// Whether there was anything to do: clearing what was not set changes nothing.
+    pub changed: bool,
     /// Why it is gone at the next start, if it is.
     pub unkept: Option<Unkept>,
 }
@@ -48,8 +50,6 @@ pub enum Refusal {
     Weights(Vec<String>),
     /// The reason is too long.
     Why(String),
-    /// Nothing was set for this route.
-    NotSet(String),
     /// It would be gone at the next start.
     Unkept(Unkept),
     /// It cannot be served by.
@@ -59,7 +59,7 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoRoute(text) | Self::Why(text) | Self::NotSet(text) => f.write_str(text),
+            Self::NoRoute(text) | Self::Why(text) => f.write_str(text),
             Self::Weights(problems) => f.write_str(&problems.join("; ")),
             Self::Unkept(unkept) => write!(
                 f,
@@ -76,6 +76,7 @@ struct Checked {
     weights: Option<Weights>,
     before: Weights,
     file: Weights,
+    changes: bool,
 }
 
 impl Live {
@@ -92,7 +93,10 @@ impl Live {
 
     async fn make(&self, wish: Wish) -> Result<Changed, Refusal> {
         let _turn = self.turn.acquire().await.map_err(|error| Refusal::Failed(error.to_string()))?;
-        let Checked { weights, before, file } = check(&self.state(), &wish)?;
+        let Checked { weights, before, file, changes } = check(&self.state(), &wish)?;
+        if !changes {
+            return Ok(Changed { after: before.clone(), before, file, changed: false, unkept: None });
+        }
         let at = now();
         let Wish { route, who, why, unkept: may_be_unkept, .. } = wish;
         let after = weights.clone().unwrap_or_else(|| file.clone());
@@ -125,7 +129,7 @@ impl Live {
         } else {
             tracing::warn!(route, from = %before, to = %after, who, why, kept, "weights were cleared; the file's are in force");
         }
-        Ok(Changed { before, after, file, unkept })
+        Ok(Changed { before, after, file, changed: true, unkept })
     }
 
     /// The latest changes of weights, latest first: of one route, or of all.
@@ -155,13 +159,7 @@ fn check(state: &State, wish: &Wish) -> Result<Checked, Refusal> {
             let hint = meant.map(|meant| format!(" (did you mean `{meant}`?)")).unwrap_or_default();
             return Err(Refusal::NoRoute(format!("no route `{}`; there are {}{hint}", wish.route, names.join(", "))));
         }
-        (None, Some(route)) => {
-            if set.is_none() {
-                let text = format!("nothing was set for route `{}`; the weights of the file are in force", route.name);
-                return Err(Refusal::NotSet(text));
-            }
-            None
-        }
+        (None, Some(_)) => None,
         (Some(percents), Some(route)) => {
             let known: Vec<_> = names(route, &file.backends).collect();
             let percents = percents.iter().map(|(name, percent)| (name.as_str(), *percent));
@@ -170,5 +168,6 @@ fn check(state: &State, wish: &Wish) -> Result<Checked, Refusal> {
             Some(Weights::of(&weights.over(&route.split, &file.backends), &file.backends))
         }
     };
-    Ok(Checked { weights, before: in_force.unwrap_or_else(|| of_file.clone()), file: of_file })
+    let changes = weights.is_some() || set.is_some();
+    Ok(Checked { weights, before: in_force.unwrap_or_else(|| of_file.clone()), file: of_file, changes })
 }

@@ -47,8 +47,8 @@ impl Live {
             },
             Err(problems) => problems.to_string(),
         };
-        tracing::error!(%problems, "the config was not reloaded; the one before goes on");
         self.metrics.live.reloaded(false);
+        tracing::error!(problems, "the config was not reloaded; the one before goes on");
         let mut state = self.state();
         state.reload.tried = SystemTime::now();
         state.reload.problems = Some(problems);

@@ -9,6 +9,7 @@ use prometheus::{
 };
 
 use super::Live;
+use super::gone::Gone;
 use crate::error::{Error, Fault};
 
 /// Seconds; from a cached answer to the longest agents.
@@ -68,6 +69,7 @@ pub struct Metrics {
     dropped_fields: IntCounterVec,
     unknown: IntCounterVec,
     errors: IntCounterVec,
+    gone: Gone,
     /// Of what is served now and why.
     pub live: Live,
     /// Open client connections.
@@ -118,6 +120,7 @@ impl Metrics {
         let metrics = Self {
             live: Live::register(&registry)?,
             registry,
+            gone: Gone::default(),
             requests: counter(
                 "cutover_requests_total",
                 "Exchanges that ended, by route, backend and outcome",
@@ -162,6 +165,7 @@ impl Metrics {
     /// The handles of one backend of one route.
     #[must_use]
     pub fn arm(&self, route: &str, backend: &str) -> Arm {
+        self.gone.is_back(route, backend);
         let labels = &[route, backend];
         Arm {
             requests: Outcome::ALL.map(|outcome| self.requests.with_label_values(&[route, backend, outcome.name()])),
@@ -186,7 +190,33 @@ impl Metrics {
     pub fn text(&self) -> Result<Vec<u8>, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        self.gone.retain(|route, backend| !self.forget(route, backend));
         Ok(text)
+    }
+
+    /// A backend is not of this route any more. Its series go when what is in flight there has ended and been scraped.
+    pub fn gone(&self, route: &str, backend: &str) {
+        self.gone.add(route, backend);
+    }
+
+    /// Forgets the series of a route's backend if nothing is in flight there.
+    fn forget(&self, route: &str, backend: &str) -> bool {
+        let labels = &[route, backend];
+        if self.in_flight.with_label_values(labels).get() > 0 {
+            return false;
+        }
+        // An error means that it is not there, which is what is wanted.
+        for outcome in Outcome::ALL {
+            let _ = self.requests.remove_label_values(&[route, backend, outcome.name()]);
+        }
+        for what in ["request_field", "frame"] {
+            let _ = self.unknown.remove_label_values(&[route, backend, what]);
+        }
+        let _ = self.seconds.remove_label_values(labels);
+        let _ = self.first_byte.remove_label_values(labels);
+        let _ = self.in_flight.remove_label_values(labels);
+        let _ = self.dropped_fields.remove_label_values(labels);
+        true
     }
 }
 

@@ -3,6 +3,7 @@
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
+mod gone;
 mod live;
 mod metrics;
 

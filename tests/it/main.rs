@@ -12,6 +12,7 @@
     reason = "a test that cannot go on says so by panicking, and shows what it saw"
 )]
 
+mod admin;
 mod allow;
 mod auth;
 mod background;
@@ -26,6 +27,7 @@ mod durable;
 mod edges;
 mod identity_headers;
 mod jwt_attacks;
+mod live;
 mod oauth;
 mod pairs;
 mod pat;

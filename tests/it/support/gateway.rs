@@ -64,6 +64,12 @@ impl Gateway {
         self.live.replace(&self.config).unwrap();
     }
 
+    /// Replaces the config with another one.
+    pub fn reload_as(&self, yaml: &str) {
+        let config = Config::parse(yaml, Path::new("."), &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
+        self.live.replace(&config).unwrap();
+    }
+
     /// Begins to stop.
     pub fn stop(&self) {
         self.stop.cancel();

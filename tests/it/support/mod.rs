@@ -8,7 +8,7 @@ pub mod oidc;
 mod process;
 pub mod says;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, read};
 pub use fake::{Fake, Seen, Step};
 pub use fake::{chunked, plain};
 pub use gateway::{Gateway, one_backend};

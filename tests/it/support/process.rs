@@ -110,6 +110,11 @@ impl Process {
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 
+    /// Leaves its folder where it is, for the next one.
+    pub fn leave(mut self) -> PathBuf {
+        std::mem::take(&mut self.folder)
+    }
+
     /// Sends a signal with the system's own command.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
@@ -132,7 +137,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if !std::thread::panicking() {
+        if !std::thread::panicking() && self.folder.as_os_str() != "" {
             let _ = std::fs::remove_dir_all(&self.folder);
         }
     }
