@@ -46,7 +46,7 @@ struct Changed {
     /// The weights of the file; none if the route is not in it any more.
     file: Weights,
     /// Whether there was anything to do.
-    changed: bool,
+    effective: bool,
     /// Whether this outlives the process.
     kept: bool,
     /// Why not, if it does not.
@@ -135,7 +135,7 @@ async fn change<B>(
         before: percents(&changed.before),
         after: percents(&changed.after),
         file: percents(&changed.file),
-        changed: changed.changed,
+        effective: changed.effective,
         kept: changed.unkept.is_none(),
         warning: changed.unkept.map(|unkept| format!("in force until the next start only: {unkept}")),
     })

@@ -72,7 +72,7 @@ struct Changed {
     before: Percents,
     after: Percents,
     file: Percents,
-    changed: bool,
+    effective: bool,
     warning: Option<String>,
 }
 
@@ -133,9 +133,9 @@ async fn set(route: &str, pairs: &[String], options: &Options) -> anyhow::Result
 async fn clear(route: &str, options: &Options) -> anyhow::Result<ExitCode> {
     let path = format!("{}?why={}&unkept={}", path(route), escaped(&options.why), options.unkept);
     let changed: Changed = options.at.operator()?.ask(Method::DELETE, &path, None).await?;
-    let Changed { before, after, changed, warning, .. } = changed;
+    let Changed { before, after, effective, warning, .. } = changed;
     say(match after.is_empty() {
-        _ if !changed => format!("{route}: nothing was set; {} as in the file", spell(&after)),
+        _ if !effective => format!("{route}: nothing was set; {} as in the file", spell(&after)),
         true => format!("{route}: what was set is cleared; the config has no such route any more"),
         false => format!("{route}: {} -> {}, as in the file, in force for new requests", spell(&before), spell(&after)),
     });

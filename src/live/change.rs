@@ -36,7 +36,7 @@ pub struct Changed {
     /// The weights of the file.
     pub file: Weights,
     /// Whether there was anything to do: clearing what was not set changes nothing.
-    pub changed: bool,
+    pub effective: bool,
     /// Why it is gone at the next start, if it is.
     pub unkept: Option<Unkept>,
 }
@@ -95,7 +95,7 @@ impl Live {
         let _turn = self.turn.acquire().await.map_err(|error| Refusal::Failed(error.to_string()))?;
         let Checked { weights, before, file, changes } = check(&self.state(), &wish)?;
         if !changes {
-            return Ok(Changed { after: before.clone(), before, file, changed: false, unkept: None });
+            return Ok(Changed { after: before.clone(), before, file, effective: false, unkept: None });
         }
         let at = now();
         let Wish { route, who, why, unkept: may_be_unkept, .. } = wish;
@@ -129,7 +129,7 @@ impl Live {
         } else {
             tracing::warn!(route, from = %before, to = %after, who, why, kept, "weights were cleared; the file's are in force");
         }
-        Ok(Changed { before, after, file, changed: true, unkept })
+        Ok(Changed { before, after, file, effective: true, unkept })
     }
 
     /// The latest changes of weights, latest first: of one route, or of all.

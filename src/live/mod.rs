@@ -85,7 +85,7 @@ impl Live {
             let mut state = live.state();
             live.show(&mut state, &effective);
             live.metrics.live.applied(&config.revision);
-            live.remind(&state);
+            Self::remind(&state);
         }
         if unread {
             tracing::error!("weights that were set before the start are not known, as the store cannot be read");
@@ -131,7 +131,7 @@ impl Live {
     }
 
     /// Says which weights are not those of the file.
-    fn remind(&self, state: &State) {
+    fn remind(state: &State) {
         for (route, set) in &state.overrides {
             let Set { weights, who, why, .. } = set;
             match state.aside.get(route) {
@@ -147,9 +147,8 @@ impl Live {
     async fn read_later(self: Arc<Self>) {
         let kept = loop {
             tokio::time::sleep(RETRY).await;
-            match self.store.ask(|kept| kept.overrides()).await {
-                Ok(kept) => break kept,
-                Err(_) => continue,
+            if let Ok(kept) = self.store.ask(|kept| kept.overrides()).await {
+                break kept;
             }
         };
         let Ok(_turn) = self.turn.acquire().await else { return };
@@ -159,7 +158,7 @@ impl Live {
         overrides.extend(state.overrides.clone());
         let file = state.file.clone();
         match self.publish(&mut state, file, overrides) {
-            Ok(()) => self.remind(&state),
+            Ok(()) => Self::remind(&state),
             Err(error) => tracing::error!(%error, "the weights that were set before the start are not in force"),
         }
     }

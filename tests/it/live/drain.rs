@@ -88,11 +88,11 @@ async fn whoever_cannot_finish_is_told_so_in_their_own_words() {
     ] {
         let fake = pausing(backend, Duration::from_secs(60)).await;
         let mut process = Process::start(&format!("words-{client}"), &one(&fake, backend, "300ms", "")).await;
-        let begin = |stream: bool| {
+        let ask = |stream: bool| {
             let asker = process.client();
             tokio::spawn(async move { asker.post(says::path(client), says::request(client, stream)).await })
         };
-        let (stream, plain) = (begin(true), begin(false));
+        let (stream, plain) = (ask(true), ask(false));
         reached(&fake, 2).await;
         let begun = Instant::now();
         process.signal("TERM");
@@ -176,7 +176,7 @@ async fn a_client_that_reads_nothing_does_not_hold_up_the_end() {
 
 #[tokio::test]
 async fn http2_streams_finish_behind_a_goaway_and_are_told_of_the_end() {
-    let fake = pausing("responses", Duration::from_millis(1_000)).await;
+    let fake = pausing("responses", Duration::from_secs(1)).await;
     let mut process = Process::start("http2", &config(&fake, &fake, "{ legacy: 1, app: 1 }", "store: none\n")).await;
     let connection = tokio::net::TcpStream::connect(process.clients).await.unwrap();
     let io = hyper_util::rt::TokioIo::new(connection);

@@ -77,6 +77,7 @@ async fn three_reloads_and_ten_changes_of_weights_under_load_fail_nothing_and_ar
 
     // (when it was made, who answers since, whether it was a reload, streams that were open then)
     let mut changes = Vec::new();
+    let mut ends = Vec::new();
     let put = async |weights: serde_json::Value| {
         let body = json!({"weights": weights, "why": "load test"}).to_string();
         let answer = process.operator().ask("PUT", "/api/v1/routes/support/weights", body.as_bytes()).await;
@@ -87,6 +88,7 @@ async fn three_reloads_and_ten_changes_of_weights_under_load_fail_nothing_and_ar
         let to = if round % 2 == 0 { "app" } else { "legacy" };
         let reload = matches!(round, 2 | 5 | 10);
         let streams = open.load(Ordering::Relaxed);
+        ends.push(Instant::now());
         let made = if reload {
             // The file can only be followed where nothing overrides it.
             let cleared = process.operator().ask("DELETE", "/api/v1/routes/support/weights", b"").await;
@@ -100,6 +102,7 @@ async fn three_reloads_and_ten_changes_of_weights_under_load_fail_nothing_and_ar
         changes.push((made, to, reload, streams));
     }
     tokio::time::sleep(PAUSE).await;
+    ends.push(Instant::now());
     stop.store(true, Ordering::Relaxed);
     for worker in workers {
         worker.await.unwrap();
@@ -109,7 +112,7 @@ async fn three_reloads_and_ten_changes_of_weights_under_load_fail_nothing_and_ar
     let wrong: Vec<_> = seen.iter().filter_map(|(_, _, wrong)| wrong.as_ref()).collect();
     let mut slowest = [Duration::ZERO; 2];
     for (place, (made, to, reload, streams)) in changes.iter().enumerate() {
-        let until = changes.get(place + 1).map_or_else(Instant::now, |(next, ..)| *next - Duration::from_millis(200));
+        let until = ends[place + 1];
         let since: Vec<_> = seen.iter().filter(|(begun, ..)| begun >= made && *begun < until).collect();
         let last_elsewhere =
             since.iter().filter(|(_, backend, _)| backend != to).map(|(begun, ..)| *begun - *made).max();
