@@ -2,8 +2,6 @@
 
 /// Where it would stand; `*` is any name or place. When one of these is built, its line goes.
 const LATER: &[&str] = &[
-    "backends.*.limits",
-    "routes.*.fallback",
     "routes.*.match.body",
     "routes.*.match.caller",
     "routes.*.match.header",
