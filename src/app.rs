@@ -71,6 +71,7 @@ impl App {
         let operators = tokio::spawn(self.admin_port.serve(Arc::clone(&self.admin), stop_admin.clone()));
         let (gateway, stop) = (Arc::clone(self.live.gateway()), stop_clients.clone());
         let clients = tokio::spawn(self.clients_port.serve(gateway, stop));
+        let counters = tokio::spawn(Live::read_counters(Arc::downgrade(&self.live)));
         self.admin.set_ready(true);
         drain.cancelled().await;
         self.admin.set_ready(false);
@@ -80,6 +81,7 @@ impl App {
         let late = clients.await.unwrap_or_default();
         stop_admin.drain.cancel();
         let _ = operators.await;
+        counters.abort();
         self.live.settle().await;
         late
     }

@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cli", &["app", "auth", "config", "dialect", "gateway", "ir", "live", "net", "server", "telemetry"]),
     ("app", &["admin", "config", "gateway", "live", "server", "store", "telemetry"]),
     // The one place that changes what is served: the config's reloads, and weights that are set for now.
-    ("live", &["config", "gateway", "store", "telemetry"]),
+    ("live", &["config", "gateway", "store", "telemetry", "upstream"]),
     // Operators see and change the snapshot that requests are served by, and are known as clients are.
     ("admin", &["auth", "config", "dialect", "error", "gateway", "live", "server", "store", "telemetry"]),
     (

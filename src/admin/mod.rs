@@ -46,6 +46,7 @@ mod openapi;
 mod path;
 mod readiness;
 mod reply;
+mod status;
 mod version;
 mod weights;
 
@@ -63,6 +64,7 @@ fn endpoints() -> Vec<Endpoint> {
         health::metrics(),
         config::endpoint(),
         readiness::endpoint(),
+        status::endpoint(),
         version::endpoint(),
         weights::set(),
         weights::clear(),

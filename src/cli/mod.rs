@@ -14,6 +14,7 @@ mod check;
 mod demo;
 mod operator;
 mod serve;
+mod status;
 mod token;
 mod translate;
 mod weights;
@@ -29,6 +30,7 @@ First steps:
   echo -n $TOKEN | cutover token hash    the digest of a token, for the config
 
 While it runs:
+  cutover status --watch                                       what is served now, and how it goes
   cutover weights set support legacy=100 app=0 --why errors    over the file, until cleared
   cutover weights clear support                                as in the file again
 
@@ -62,6 +64,8 @@ enum Command {
     Demo(demo::Options),
     /// See what becomes of a body or a stream between two dialects, and what is left out
     Translate(translate::Options),
+    /// See what a running gateway serves and how it goes: weights, health, in flight, failures, times
+    Status(status::Options),
     /// Move traffic of a running gateway in one command, and see who moved it before
     #[command(subcommand)]
     Weights(weights::Command),
@@ -86,6 +90,7 @@ pub fn run() -> ExitCode {
         Command::Check { file } => check::run(&file),
         Command::Demo(options) => demo::run(&options),
         Command::Translate(options) => translate::run(&options),
+        Command::Status(options) => status::run(&options),
         Command::Weights(command) => weights::run(&command),
         Command::Token(Token::Hash) => token::hash(),
         Command::Token(Token::Inspect) => token::inspect(),

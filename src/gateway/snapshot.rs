@@ -87,11 +87,15 @@ impl Snapshot {
 
     /// Every route with each of its backends, by name.
     pub(super) fn pairs(&self) -> BTreeSet<(&str, &str)> {
+        self.ended().map(|(route, backend, _)| (route, backend)).collect()
+    }
+
+    /// Exchanges that have ended by route and backend: all, and those that failed by the backend's fault or ours.
+    pub fn ended(&self) -> impl Iterator<Item = (&str, &str, (u64, u64))> {
         let routes: Vec<_> = self.routes.iter().map(|route| route.name.as_str()).collect();
-        let pair = |(route, backend): &(usize, usize)| {
-            Some((*routes.get(*route)?, self.backends.get(*backend)?.name.as_str()))
-        };
-        self.arms.keys().filter_map(pair).collect()
+        self.arms.iter().filter_map(move |((route, backend), arm)| {
+            Some((*routes.get(*route)?, self.backends.get(*backend)?.name.as_str(), arm.ended()))
+        })
     }
 
     /// What a route does with its calls.

@@ -18,15 +18,19 @@ use crate::telemetry::Metrics;
 mod change;
 mod gauges;
 mod overrides;
+mod overview;
+mod recent;
 mod reload;
 mod watch;
 
 pub use change::{Changed, Refusal, Wish};
 pub use overrides::Set;
+pub use overview::{Arm, Aside, BackendState, ConfigState, Overview, RouteState, SetWeights, StoreState};
 pub use reload::Reload;
 pub use watch::{ReloadNow, watch};
 
 use overrides::{Overrides, lay_over};
+use recent::Recent;
 
 /// The wait between two tries to read what was set before the start.
 const RETRY: Duration = Duration::from_secs(1);
@@ -39,6 +43,8 @@ pub struct Live {
     /// The config at the start: what it says of listeners holds until the end.
     started: Config,
     state: Mutex<State>,
+    /// What ended lately.
+    recent: Recent,
     /// One change of weights at a time, from its check to its swap.
     turn: Semaphore,
 }
@@ -79,6 +85,7 @@ impl Live {
             store,
             started: config.clone(),
             state: Mutex::new(state),
+            recent: Recent::default(),
             turn: Semaphore::new(1),
         });
         {

@@ -102,6 +102,14 @@ pub struct Arm {
 }
 
 impl Arm {
+    /// Exchanges that have ended: all, and those that failed by the backend's fault or ours.
+    #[must_use]
+    pub fn ended(&self) -> (u64, u64) {
+        let counted = || Outcome::ALL.iter().zip(&self.requests);
+        let failed = counted().filter(|(how, _)| matches!(how, Outcome::BackendError | Outcome::GatewayError));
+        (counted().map(|(_, count)| count.get()).sum(), failed.map(|(_, count)| count.get()).sum())
+    }
+
     /// Counts an exchange that has ended.
     pub fn count(&self, outcome: Outcome) {
         let place = Outcome::ALL.iter().position(|known| *known == outcome);

@@ -3,7 +3,10 @@
 mod drain;
 mod load;
 mod reload;
+mod status;
 mod weights;
+
+use std::process::Command;
 
 use crate::support::{Fake, Process};
 
@@ -28,4 +31,13 @@ async fn backend(process: &Process) -> String {
     let answer = process.client().post("/v1/responses", ASK).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.header("x-cutover-backend").unwrap().to_owned()
+}
+
+/// Runs the command line against a process: exit code, output, errors.
+async fn cutover(process: &Process, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
+    command.args(arguments).args(["--admin", &format!("http://{}", process.admin)]);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }

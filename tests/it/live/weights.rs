@@ -1,10 +1,8 @@
 //! Weights that are set for now: in force at once, over the file until cleared, kept over restarts, never by mistake.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
-use super::{backend, config};
+use super::{backend, config, cutover};
 use crate::support::says::{self, Act};
 use crate::support::{Fake, Process};
 
@@ -12,15 +10,6 @@ const PATH: &str = "/api/v1/routes/support/weights";
 
 async fn fake() -> Fake {
     Fake::json(200, &says::plain("responses", Act::Text)).await
-}
-
-/// Runs the command line against a process: exit code, output, errors.
-async fn cutover(process: &Process, arguments: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cutover"));
-    command.args(arguments).args(["--admin", &format!("http://{}", process.admin)]);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
 #[tokio::test]
