@@ -9,17 +9,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
 use crate::config::{self, ClientLimits, Config};
-use crate::gateway::{Gateway, Observer, Snapshot};
-use crate::server::{Server, Tls};
+use crate::gateway::Observer;
+use crate::live::Live;
+use crate::server::{Server, Stop, Tls};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// A gateway with its ports bound, ready to run.
 pub struct App {
-    gateway: Arc<Gateway>,
+    live: Arc<Live>,
     admin: Arc<Admin>,
-    metrics: Arc<Metrics>,
-    store: Store,
     clients_port: Server,
     admin_port: Server,
 }
@@ -32,8 +31,6 @@ impl App {
     pub fn build(config: &Config, observer: Observer) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         let store = Store::start(&config.store, metrics.live.store.clone()).context("cannot start the store")?;
-        let snapshot =
-            Snapshot::new(config, &metrics, None).context("cannot set up TLS to backends and identity providers")?;
         let bind = |address: SocketAddr, limits: &ClientLimits| {
             Server::bind(address, *limits, config.timeouts, metrics.connections.clone())
                 .map_err(|error| anyhow::anyhow!("cannot listen on {address}: {}", reason(&error)))
@@ -46,9 +43,10 @@ impl App {
             bind(listen.clients, &config.limits)?.behind(tls(&listen.tls).context("cannot set up TLS for clients")?);
         let admin_port = bind(listen.admin.address, &for_operators)?
             .behind(tls(&listen.admin.tls).context("cannot set up TLS for operators")?);
-        let gateway = Arc::new(Gateway::new(snapshot, Arc::clone(&metrics), observer));
-        let admin = Arc::new(Admin::new(listen.admin.address, Arc::clone(&gateway), Arc::clone(&metrics)));
-        Ok(Self { gateway, admin, metrics, store, clients_port, admin_port })
+        let live = Live::start(config, Arc::clone(&metrics), store, observer);
+        let live = live.context("cannot set up TLS to backends and identity providers")?;
+        let admin = Arc::new(Admin::new(listen.admin.address, Arc::clone(&live), metrics));
+        Ok(Self { live, admin, clients_port, admin_port })
     }
 
     /// The addresses of clients and operators, as bound.
@@ -59,48 +57,33 @@ impl App {
         Ok((self.clients_port.address()?, self.admin_port.address()?))
     }
 
-    /// What a config is replaced through while the app runs.
+    /// What is served, and what changes it while the app runs.
     #[must_use]
-    pub fn reloader(&self) -> Reloader {
-        Reloader { gateway: Arc::clone(&self.gateway), metrics: Arc::clone(&self.metrics) }
+    pub fn live(&self) -> Arc<Live> {
+        Arc::clone(&self.live)
     }
 
-    /// Serves until `stop`; then readiness turns false, nothing new is accepted, and what is in flight has the drain
-    /// window to finish. Returns how many connections had to be cut.
-    pub async fn run(self, stop: CancellationToken) -> usize {
-        let stop_admin = CancellationToken::new();
+    /// Serves until it is to stop: readiness turns false, then nothing new is accepted, and what is in flight has the drain
+    /// window to finish. Returns how many connections had answers in flight when the window was over.
+    pub async fn run(self, stop: impl Into<Stop>) -> usize {
+        let Stop { drain, now } = stop.into();
+        let (stop_clients, stop_admin) = (Stop { drain: CancellationToken::new(), now }, Stop::default());
         let operators = tokio::spawn(self.admin_port.serve(Arc::clone(&self.admin), stop_admin.clone()));
+        let (gateway, stop) = (Arc::clone(self.live.gateway()), stop_clients.clone());
+        let clients = tokio::spawn(self.clients_port.serve(gateway, stop));
+        let counters = tokio::spawn(Live::read_counters(Arc::downgrade(&self.live)));
         self.admin.set_ready(true);
-        let admin = Arc::clone(&self.admin);
-        let not_ready = stop.clone();
-        let readiness = tokio::spawn(async move {
-            not_ready.cancelled().await;
-            admin.set_ready(false);
-        });
-        let cut = self.clients_port.serve(self.gateway, stop).await;
-        stop_admin.cancel();
-        // Both end on their own now; a panic in one of them has been reported by the runtime.
-        let _ = tokio::join!(operators, readiness);
-        self.store.settle().await;
-        cut
-    }
-}
-
-/// Replaces the config of a running app.
-pub struct Reloader {
-    gateway: Arc<Gateway>,
-    metrics: Arc<Metrics>,
-}
-
-impl Reloader {
-    /// New requests are served by `config` from now on; those in flight finish on theirs. Addresses do not change.
-    ///
-    /// # Errors
-    /// When a backend's TLS cannot be set up; then nothing has changed.
-    pub fn replace(&self, config: &Config) -> io::Result<()> {
-        let previous = self.gateway.snapshot();
-        self.gateway.replace(Snapshot::new(config, &self.metrics, Some(&previous))?);
-        Ok(())
+        drain.cancelled().await;
+        self.admin.set_ready(false);
+        tracing::info!("stopping: not ready any more, and what is in flight may finish");
+        stop_clients.drain.cancel();
+        // A panic in one of these has been reported by the runtime.
+        let late = clients.await.unwrap_or_default();
+        stop_admin.drain.cancel();
+        let _ = operators.await;
+        counters.abort();
+        self.live.settle().await;
+        late
     }
 }
 

@@ -77,6 +77,8 @@ pub enum Kind {
     RateLimited,
     /// The gateway is going away.
     ShuttingDown,
+    /// What must be kept cannot be kept right now.
+    StoreUnavailable,
     /// The whole answer took longer than allowed.
     TotalTimeout,
     /// Nobody we know.
@@ -171,6 +173,7 @@ impl Kind {
                 row(429, "rate_limit_exceeded", "rate_limit_error", "REQUEST_LIMIT_EXCEEDED", Fault::Backend, false)
             }
             Self::ShuttingDown => unavailable("shutting_down"),
+            Self::StoreUnavailable => unavailable("store_unavailable"),
             Self::TotalTimeout => backend(504, "backend_total_timeout", "DEADLINE_EXCEEDED"),
             Self::Unauthenticated => {
                 row(401, "invalid_api_key", "authentication_error", "UNAUTHENTICATED", Fault::Client, false)

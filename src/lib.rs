@@ -27,7 +27,8 @@
 //!
 //! [`config`] turns the file into one resolved value or all of its problems; [`net`] makes connections and asks small
 //! questions over them, for keys and for tokens; [`app`] builds every part once, starts them and stops them in order;
-//! [`admin`] is for operators; [`store`] keeps what must outlive the process; [`cli`] is the command line.
+//! [`admin`] is for operators; [`live`] changes what is served while it is served; [`store`] keeps what must outlive the
+//! process; [`cli`] is the command line.
 
 pub mod admin;
 pub mod app;
@@ -41,6 +42,7 @@ pub mod error;
 pub mod gateway;
 pub mod ir;
 pub mod judge;
+pub mod live;
 pub mod net;
 pub mod report;
 pub mod route;

@@ -20,10 +20,12 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     // The demo's agents are small servers that speak two of the dialects.
-    ("cli", &["app", "auth", "config", "dialect", "gateway", "ir", "server", "telemetry"]),
-    ("app", &["admin", "config", "gateway", "server", "store", "telemetry"]),
+    ("cli", &["app", "auth", "config", "dialect", "gateway", "ir", "live", "net", "server", "telemetry"]),
+    ("app", &["admin", "config", "gateway", "live", "server", "store", "telemetry"]),
+    // The one place that changes what is served: the config's reloads, and weights that are set for now.
+    ("live", &["config", "gateway", "store", "telemetry", "upstream"]),
     // Operators see and change the snapshot that requests are served by, and are known as clients are.
-    ("admin", &["auth", "config", "dialect", "error", "gateway", "server", "telemetry"]),
+    ("admin", &["auth", "config", "dialect", "error", "gateway", "live", "server", "store", "telemetry"]),
     (
         "gateway",
         &[

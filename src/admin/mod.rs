@@ -34,6 +34,7 @@ use hyper::body::Incoming;
 
 use crate::error::{Error, Kind};
 use crate::gateway::{Gateway, read_body};
+use crate::live::Live;
 use crate::server::Handler;
 use crate::telemetry::Metrics;
 
@@ -45,7 +46,9 @@ mod openapi;
 mod path;
 mod readiness;
 mod reply;
+mod status;
 mod version;
+mod weights;
 
 use access::Door;
 pub use endpoint::{Ask, Draft, Endpoint, Role};
@@ -61,12 +64,18 @@ fn endpoints() -> Vec<Endpoint> {
         health::metrics(),
         config::endpoint(),
         readiness::endpoint(),
+        status::endpoint(),
         version::endpoint(),
+        weights::set(),
+        weights::clear(),
+        weights::history(),
     ]
 }
 
 /// The running parts that endpoints show and change.
 pub struct Running {
+    /// What is served, and what changes it.
+    pub live: Arc<Live>,
     /// What serves clients.
     pub gateway: Arc<Gateway>,
     /// What is counted.
@@ -88,9 +97,10 @@ pub struct Admin {
 impl Admin {
     /// For a listener at `address`; not ready yet.
     #[must_use]
-    pub fn new(address: SocketAddr, gateway: Arc<Gateway>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(address: SocketAddr, live: Arc<Live>, metrics: Arc<Metrics>) -> Self {
         let (serves, held) = (AtomicBool::new(false), AtomicBool::new(false));
-        let running = Running { gateway, metrics, serves, held, since: Instant::now() };
+        let gateway = Arc::clone(live.gateway());
+        let running = Running { live, gateway, metrics, serves, held, since: Instant::now() };
         let mut endpoints = endpoints();
         endpoints.push(openapi::endpoint(&endpoints));
         Self { running: Arc::new(running), door: Door::new(address), endpoints }

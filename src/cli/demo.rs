@@ -10,13 +10,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Args;
 use prometheus::IntGauge;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use super::{refuse, runtime, say, stop_on_signals};
 use crate::app::App;
 use crate::config::{ClientLimits, ClientTimeouts, Config};
 use crate::gateway::Summary;
-use crate::server::{Handler, Server};
+use crate::server::{Handler, Server, Stop};
 
 mod agent;
 mod new_app;
@@ -45,7 +44,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
 }
 
 async fn demo(options: &Options) -> anyhow::Result<()> {
-    let stop = CancellationToken::new();
+    let stop = Stop::default();
     stop_on_signals(&stop)?;
     let legacy = start(old_endpoint::OldEndpoint, &stop)?;
     let app = start(new_app::NewApp, &stop)?;
@@ -63,7 +62,7 @@ async fn demo(options: &Options) -> anyhow::Result<()> {
 }
 
 /// Starts one of the agents on a free port.
-fn start<H: Handler>(agent: H, stop: &CancellationToken) -> anyhow::Result<SocketAddr> {
+fn start<H: Handler>(agent: H, stop: &Stop) -> anyhow::Result<SocketAddr> {
     let second = Duration::from_secs(1);
     let timeouts = ClientTimeouts { drain: second, ..ClientTimeouts::default() };
     let gauge = IntGauge::new("demo_connections", "connections of a demo agent")?;

@@ -7,13 +7,17 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+
+use crate::server::Stop;
 
 mod check;
 mod demo;
+mod operator;
 mod serve;
+mod status;
 mod token;
 mod translate;
+mod weights;
 
 const ABOUT: &str = "Moves live agent traffic from a legacy Model Serving endpoint to a Databricks App, \
                      one weight at a time, while no client changes a line.";
@@ -25,10 +29,15 @@ First steps:
   cutover serve --config FILE        serve clients until SIGTERM
   echo -n $TOKEN | cutover token hash    the digest of a token, for the config
 
+While it runs:
+  cutover status --watch                                       what is served now, and how it goes
+  cutover weights set support legacy=100 app=0 --why errors    over the file, until cleared
+  cutover weights clear support                                as in the file again
+
 Then point any OpenAI SDK at http://127.0.0.1:8080/v1, with a route's model as `model`.
 
 Exit codes: 0 all went well; 1 it failed while running; 2 wrong usage, a config with problems, or a port in use.
-Environment: CUTOVER_LOG sets the log level (error, warn, info, debug).";
+Environment: CUTOVER_LOG sets the log level (error, warn, info, debug); CUTOVER_TOKEN is the operator's token.";
 
 #[derive(Parser)]
 #[command(name = "cutover", version, about = ABOUT, after_help = LEARN, max_term_width = 110)]
@@ -39,7 +48,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serve clients until SIGTERM or SIGINT, then drain; SIGHUP reads the config again
+    /// Serve clients until SIGTERM or SIGINT, then drain, until a second one ends it at once; the config is read again
+    /// when its file changes, and at SIGHUP
     Serve {
         /// The config file (YAML)
         #[arg(long, short, value_name = "FILE")]
@@ -54,6 +64,11 @@ enum Command {
     Demo(demo::Options),
     /// See what becomes of a body or a stream between two dialects, and what is left out
     Translate(translate::Options),
+    /// See what a running gateway serves and how it goes: weights, health, in flight, failures, times
+    Status(status::Options),
+    /// Move traffic of a running gateway in one command, and see who moved it before
+    #[command(subcommand)]
+    Weights(weights::Command),
     /// Work with tokens: their digests, and what JWTs say
     #[command(subcommand)]
     Token(Token),
@@ -75,6 +90,8 @@ pub fn run() -> ExitCode {
         Command::Check { file } => check::run(&file),
         Command::Demo(options) => demo::run(&options),
         Command::Translate(options) => translate::run(&options),
+        Command::Status(options) => status::run(&options),
+        Command::Weights(command) => weights::run(&command),
         Command::Token(Token::Hash) => token::hash(),
         Command::Token(Token::Inspect) => token::inspect(),
     }
@@ -104,16 +121,18 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
-/// Cancels `stop` at SIGTERM and SIGINT.
-fn stop_on_signals(stop: &CancellationToken) -> anyhow::Result<()> {
+/// Says stop at SIGTERM and SIGINT; at the second of them, that the end is now.
+fn stop_on_signals(stop: &Stop) -> anyhow::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = stop.clone();
+    let Stop { drain, now } = stop.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        for token in [drain, now] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            token.cancel();
         }
-        stop.cancel();
     });
     Ok(())
 }

@@ -2,13 +2,15 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::{USAGE, complain, refuse, runtime, stop_on_signals};
-use crate::app::{App, Reloader};
+use crate::app::App;
 use crate::config::Config;
+use crate::live::{self, Live};
+use crate::server::Stop;
 use crate::telemetry;
 
 /// Serves until SIGTERM or SIGINT; SIGHUP reads the file again.
@@ -33,33 +35,27 @@ async fn serve(config: &Config, file: &Path) -> anyhow::Result<()> {
     }
     let app = App::build(config, None)?;
     let (clients, admin) = app.addresses()?;
-    let stop = CancellationToken::new();
+    let stop = Stop::default();
     stop_on_signals(&stop)?;
-    reload_on_signal(app.reloader(), file)?;
+    reload_on_change(app.live(), file, &config.revision)?;
     let url = |address, tls: &Option<_>| format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
     let (clients, admin) = (url(clients, &config.listen.tls), url(admin, &config.listen.admin.tls));
     tracing::info!(%clients, %admin, "serving");
-    let cut = app.run(stop).await;
-    if cut > 0 {
-        tracing::warn!(connections = cut, "the drain window is over; connections were cut");
+    let late = app.run(stop).await;
+    if late > 0 {
+        tracing::warn!(connections = late, "the drain window is over; what was in flight has been told so");
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// A config that does not validate changes nothing but a log line.
-fn reload_on_signal(reloader: Reloader, file: &Path) -> anyhow::Result<()> {
+/// The file is read again when it has changed, and at SIGHUP whether it has or not.
+fn reload_on_change(live: Arc<Live>, file: &Path, revision: &str) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup())?;
-    let file = file.to_owned();
+    let now = live::watch(live, file, revision)?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            match Config::load(&file) {
-                Err(problems) => tracing::error!(%problems, "the config was not reloaded"),
-                Ok(config) => match reloader.replace(&config) {
-                    Ok(()) => tracing::info!(routes = config.routes.len(), "the config was reloaded"),
-                    Err(error) => tracing::error!(%error, "the config was not reloaded"),
-                },
-            }
+            now.ask();
         }
     });
     Ok(())

@@ -39,6 +39,7 @@ mod tree;
 mod units;
 mod url;
 mod watched;
+mod weights;
 mod workspace;
 
 pub use allow::Allow;
@@ -52,6 +53,7 @@ pub use deadlines::RouteTimeouts;
 pub use fallback::{Conversations, Fallback, On};
 pub use health::Health;
 pub use listen::{ClientLimits, ClientTimeouts, Listen, Tls};
+pub use nearest::nearest;
 pub use oauth::{Algorithm, Oauth};
 pub use operators::{Operators, Roles};
 pub use pat::{Pat, PatToken, read_tokens};
@@ -63,6 +65,7 @@ pub use secret::Secret;
 pub use shadow::{Budget, Safe, Shadow, ShadowLimits, SideEffects};
 pub use store::Store;
 pub use watched::Watched;
+pub use weights::{Weights, parse_pair};
 pub use workspace::Workspace;
 
 use interpolate::Source;
@@ -92,6 +95,8 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// Where the gateway keeps what must outlive it.
     pub store: Store,
+    /// Which text this was: the first twelve digits of its SHA-256.
+    pub revision: String,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -118,7 +123,7 @@ impl Config {
             return Err(Problems::of_file(too_large()));
         }
         let (config, warnings) = resolve(text, base_dir, env, read)?;
-        Ok(Self { warnings, ..config })
+        Ok(Self { warnings, revision: revision(text), ..config })
     }
 }
 
@@ -141,6 +146,21 @@ fn resolve<T>(
         (Some(value), (problems, warnings)) if problems.is_empty() => Ok((value, warnings)),
         (_, (problems, _)) => Err(Problems::new(problems)),
     }
+}
+
+/// The revision of the text in a file, if it can be read.
+#[must_use]
+pub fn revision_of(path: &Path) -> Option<String> {
+    read_text(path).ok().map(|text| revision(&text))
+}
+
+fn revision(text: &str) -> String {
+    use std::fmt::Write as _;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(6).fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 fn too_large() -> String {
@@ -191,6 +211,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         backends: declared.into_iter().map(|declared| declared.backend).collect::<Option<_>>()?,
         routes,
         store: store?,
+        revision: String::new(),
         warnings: Vec::new(),
     })
 }

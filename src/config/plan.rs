@@ -3,6 +3,7 @@
 use http::Uri;
 
 use super::units::{spell, spell_size};
+use super::weights::spell as percent;
 use super::{
     Allow, AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Route, Shadow,
     ShadowLimits, Share, SideEffects, Store, Tls, TokenEndpoint,
@@ -258,12 +259,6 @@ fn answers(route: &Route) -> String {
     }
 }
 
-/// Hundredths of a percent as a percentage, without zeros at the end.
-fn percent(basis_points: u32) -> String {
-    let exact = format!("{}.{:02}", basis_points / 100, basis_points % 100);
-    exact.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 /// Lines of text under headings.
 #[derive(Default)]
 struct Page {
@@ -360,10 +355,5 @@ kept over restarts
 "
         );
         assert!(!plan.contains("s3cret") && !plan.contains("9f86"));
-    }
-
-    #[test]
-    fn percentages_have_no_needless_digits() {
-        assert_eq!([10_000, 9_500, 50, 1, 0].map(percent), ["100", "95", "0.5", "0.01", "0"]);
     }
 }

@@ -8,6 +8,9 @@ use super::route::Share;
 /// What the shares of a route sum to.
 pub(super) const WHOLE: u32 = 10_000;
 
+/// One percent of it.
+pub(super) const PERCENT: u32 = WHOLE / 100;
+
 /// Parts are kept in millionths, so that `0.1` is what it says.
 const DECIMALS: usize = 6;
 

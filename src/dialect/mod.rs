@@ -108,6 +108,12 @@ pub trait Dialect: Send + Sync + 'static {
     fn writer(&self, ask: &Ask) -> Box<dyn Writer>;
 }
 
+impl PartialEq for dyn Dialect {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
 impl std::fmt::Debug for dyn Dialect {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())

@@ -11,10 +11,10 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::config::ClientLimits;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ir;
 use crate::route::Peek;
-use crate::server::PeerName;
+use crate::server::{Ending, PeerName};
 use crate::telemetry::Metrics;
 
 mod admission;
@@ -47,18 +47,23 @@ pub struct Gateway {
     live: ArcSwap<Snapshot>,
     metrics: Arc<Metrics>,
     observer: Observer,
+    ending: Ending,
 }
 
 impl Gateway {
     /// A gateway that serves by `snapshot` and offers finished exchanges to `observer`.
     #[must_use]
     pub fn new(snapshot: Snapshot, metrics: Arc<Metrics>, observer: Observer) -> Self {
-        Self { live: ArcSwap::from_pointee(snapshot), metrics, observer }
+        Self { live: ArcSwap::from_pointee(snapshot), metrics, observer, ending: Ending::default() }
     }
 
     /// What new requests are served by from now on; those in flight keep theirs.
     pub fn replace(&self, snapshot: Snapshot) {
-        self.live.store(Arc::new(snapshot));
+        let previous = self.live.swap(Arc::new(snapshot));
+        let now = self.live.load();
+        for (route, backend) in previous.pairs().difference(&now.pairs()) {
+            self.metrics.gone(route, backend);
+        }
     }
 
     /// What requests are served by now.
@@ -71,12 +76,22 @@ impl Gateway {
     pub async fn handle(&self, request: Request<Incoming>) -> Response<Body> {
         let snapshot = self.live.load_full();
         let mut exchange = Exchange::begin(&request, Arc::clone(&self.metrics), self.observer.clone());
-        match serve(&snapshot, request, &mut exchange).await {
+        let served = tokio::select! {
+            biased;
+            served = serve(&snapshot, request, &mut exchange) => served,
+            () = self.ending.ended() => Err(stopping()),
+        };
+        match served {
             // 8. The finished exchange is offered when it is dropped: here for plain answers, with the body for streams.
-            Ok(answered) => reply::answer(answered, exchange),
+            Ok(answered) => reply::answer(answered, exchange, &self.ending),
             Err(error) => reply::refuse(&error, exchange),
         }
     }
+}
+
+/// What is told to whoever is not answered when the drain window is over.
+fn stopping() -> Error {
+    Error::new(Kind::ShuttingDown, "the gateway is stopping and could not wait for the rest of the answer; ask again")
 }
 
 /// Steps 1 to 7.
@@ -142,5 +157,9 @@ impl crate::server::Handler for Gateway {
 
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         Self::handle(&self, request).await
+    }
+
+    fn end(&self) {
+        self.ending.end();
     }
 }

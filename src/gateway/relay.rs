@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::exchange::Exchange;
+use super::stopping;
 use super::translate::{Kept, Plan};
 use super::workspace::Passed;
 use crate::config::{ClientLimits, ClientTimeouts};
@@ -18,6 +19,7 @@ use crate::dialect::{Ask, Dialect, Responses, Surface, Transcoder, Writer};
 use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment};
 use crate::route::{mint_seed, tag};
+use crate::server::{Ending, Watch};
 use crate::upstream::{self, Feed, Form, Reply};
 
 mod hold;
@@ -153,6 +155,8 @@ pub struct Relay {
     abort: bool,
     /// None where bytes pass as they are: they may stop in the middle of a frame.
     keep_alive: Option<KeepAlive>,
+    /// When it has to end, whatever the backend still has to say.
+    ending: Option<Watch>,
     state: State,
 }
 
@@ -194,8 +198,14 @@ impl Relay {
             abort: verbatim.is_some() || plan.ask.surface == Surface::Invocations,
             keep_alive: verbatim.is_none().then(|| KeepAlive::new(plan.ask.surface, keep_alive)),
             verbatim,
+            ending: None,
             state: State::Flowing,
         }
+    }
+
+    /// Ends with an error of ours when the gateway can wait no longer.
+    pub(super) fn until(&mut self, ending: &Ending) {
+        self.ending = Some(ending.watch());
     }
 
     /// The next bytes for the client: everything that is ready, in whole frames.
@@ -211,6 +221,10 @@ impl Relay {
                     std::task::ready!(sleep.as_mut().poll(cx));
                     self.state = State::Over;
                     return Poll::Ready(Some(Err(Aborted)));
+                }
+                State::Flowing if self.ending.as_mut().is_some_and(|ending| ending.is_over(cx)) => {
+                    self.transcoder.fail(stopping());
+                    self.last_words();
                 }
                 State::Flowing => {
                     let ready = self.ready();
@@ -237,7 +251,7 @@ impl Relay {
         if self.transcoder.ended() {
             // The end of the backend's body is usually there already; seeing it lets the connection be used again.
             let _ = self.feed.poll_source(cx);
-            self.over(self.transcoder.answer().failure.as_ref().is_some_and(broke_off));
+            self.last_words();
         }
         Poll::Ready(())
     }
@@ -254,6 +268,15 @@ impl Relay {
             Some(Err(error)) => self.transcoder.fail(error),
             None => self.transcoder.end(),
         }
+        self.last_words();
+        Poll::Ready(())
+    }
+
+    /// Ends the stream; if it broke off, with a frame that says so, be it that the bytes so far passed as they are.
+    fn last_words(&mut self) {
+        if self.verbatim.is_none() {
+            return self.over(self.transcoder.answer().failure.as_ref().is_some_and(broke_off));
+        }
         let answer = self.transcoder.answer();
         let broken = answer.failure.as_ref().filter(|error| broke_off(error));
         let mut frame = BytesMut::new();
@@ -265,7 +288,6 @@ impl Relay {
         }
         self.transcoder.out().extend_from_slice(&frame);
         self.over(!frame.is_empty());
-        Poll::Ready(())
     }
 
     fn over(&mut self, failed: bool) {
@@ -298,7 +320,12 @@ impl Relay {
 fn broke_off(error: &Error) -> bool {
     matches!(
         error.kind(),
-        Kind::Cut | Kind::BackendGarbage | Kind::IdleTimeout | Kind::FirstByteTimeout | Kind::TotalTimeout
+        Kind::Cut
+            | Kind::BackendGarbage
+            | Kind::IdleTimeout
+            | Kind::FirstByteTimeout
+            | Kind::TotalTimeout
+            | Kind::ShuttingDown
     )
 }
 

@@ -10,6 +10,7 @@ use super::relay::{Answered, Body};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::route::Table;
+use crate::server::Ending;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ROUTE: HeaderName = HeaderName::from_static("x-cutover-route");
@@ -19,7 +20,7 @@ const DROPPED: HeaderName = HeaderName::from_static("x-cutover-dropped");
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// An answer that went well, so far.
-pub(super) fn answer(answered: Answered, mut exchange: Exchange) -> Response<Body> {
+pub(super) fn answer(answered: Answered, mut exchange: Exchange, ending: &Ending) -> Response<Body> {
     let status = match &answered {
         Answered::Passed(passed) => passed.status,
         _ => StatusCode::OK,
@@ -42,7 +43,8 @@ pub(super) fn answer(answered: Answered, mut exchange: Exchange) -> Response<Bod
             response.headers_mut().extend(passed.headers);
             response
         }
-        Answered::Stream(relay) => {
+        Answered::Stream(mut relay) => {
+            relay.until(ending);
             let headers = head(&exchange, "text/event-stream; charset=utf-8");
             let mut response = Response::new(Body::Coming(relay, Box::new(exchange)));
             *response.headers_mut() = headers;

@@ -1,6 +1,6 @@
 //! Everything a request is served by, built as a whole from one config.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
 
@@ -47,11 +47,14 @@ impl Snapshot {
     /// # Errors
     /// When TLS to a backend or an identity provider cannot be set up.
     pub fn new(config: &Config, metrics: &Arc<Metrics>, previous: Option<&Self>) -> io::Result<Self> {
-        let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name).map(AsRef::as_ref);
-        let backends = config
-            .backends
-            .iter()
-            .map(|backend| Backend::new(backend, before(&backend.name), metrics.backend(&backend.name)).map(Arc::new));
+        let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name);
+        let backends = config.backends.iter().map(|backend| match before(&backend.name) {
+            // With its connections: a change of weights costs no request a handshake.
+            Some(same) if previous.is_some_and(|previous| previous.config.backends.contains(backend)) => {
+                Ok(Arc::clone(same))
+            }
+            other => Backend::new(backend, other.map(AsRef::as_ref), metrics.backend(&backend.name)).map(Arc::new),
+        });
         let backends = backends.collect::<io::Result<Vec<_>>>()?;
         let conducts = config.routes.iter().map(|route| conduct(route, &backends, metrics));
         let conducts = conducts.collect::<io::Result<_>>()?;
@@ -79,6 +82,19 @@ impl Snapshot {
             conducts,
             arms,
             metrics: Arc::clone(metrics),
+        })
+    }
+
+    /// Every route with each of its backends, by name.
+    pub(super) fn pairs(&self) -> BTreeSet<(&str, &str)> {
+        self.ended().map(|(route, backend, _)| (route, backend)).collect()
+    }
+
+    /// Exchanges that have ended by route and backend: all, and those that failed by the backend's fault or ours.
+    pub fn ended(&self) -> impl Iterator<Item = (&str, &str, (u64, u64))> {
+        let routes: Vec<_> = self.routes.iter().map(|route| route.name.as_str()).collect();
+        self.arms.iter().filter_map(move |((route, backend), arm)| {
+            Some((*routes.get(*route)?, self.backends.get(*backend)?.name.as_str(), arm.ended()))
         })
     }
 

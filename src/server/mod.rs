@@ -19,9 +19,11 @@ use tokio_util::task::TaskTracker;
 use crate::config::{ClientLimits, ClientTimeouts};
 
 mod connection;
+mod ending;
 mod io_limits;
 mod tls;
 
+pub use ending::{Ending, Watch};
 pub use tls::{PeerName, Tls};
 
 use io_limits::{Paced, Stream};
@@ -33,7 +35,28 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Answers one request.
     fn handle(self: Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// The drain window is over: what is still being answered is to end now, with a word to its client.
+    fn end(&self) {}
 }
+
+/// When a server is to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Stop {
+    /// Accept nothing more; what is in flight may finish within the drain window.
+    pub drain: CancellationToken,
+    /// The drain window is over now, however long it would be.
+    pub now: CancellationToken,
+}
+
+impl From<CancellationToken> for Stop {
+    fn from(drain: CancellationToken) -> Self {
+        Self { drain, now: CancellationToken::new() }
+    }
+}
+
+/// How long the last words to clients may take.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -81,9 +104,10 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop`, then lets what is in flight finish within the drain window. Returns how many connections had
-    /// to be cut.
-    pub async fn serve<H: Handler>(self, handler: Arc<H>, stop: CancellationToken) -> usize {
+    /// Serves until `stop`, then lets what is in flight finish within the drain window; what does not is told so. Returns
+    /// how many connections that were.
+    pub async fn serve<H: Handler>(self, handler: Arc<H>, stop: Stop) -> usize {
+        let Stop { drain: stop, now } = stop;
         let places = Arc::new(Semaphore::new(self.limits.connections));
         let tasks = TaskTracker::new();
         let cut = CancellationToken::new();
@@ -102,12 +126,17 @@ impl Server {
         }
         drop(self.listener);
         tasks.close();
-        if tokio::time::timeout(self.timeouts.drain, tasks.wait()).await.is_ok() {
-            return 0;
+        tokio::select! {
+            () = tasks.wait() => return 0,
+            () = tokio::time::sleep(self.timeouts.drain) => {}
+            () = now.cancelled() => {}
         }
         let left = tasks.len();
-        cut.cancel();
-        tasks.wait().await;
+        handler.end();
+        if tokio::time::timeout(LAST_WORDS, tasks.wait()).await.is_err() {
+            cut.cancel();
+            tasks.wait().await;
+        }
         left
     }
 

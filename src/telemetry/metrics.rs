@@ -10,6 +10,7 @@ use prometheus::{
 
 use super::Live;
 use super::calls::{BackendMeters, Calls, RouteMeters};
+use super::gone::Gone;
 use crate::error::{Error, Fault, Kind};
 
 /// Seconds; from a cached answer to the longest agents.
@@ -72,6 +73,7 @@ pub struct Metrics {
     dropped_fields: IntCounterVec,
     unknown: IntCounterVec,
     errors: IntCounterVec,
+    gone: Gone,
     calls: Calls,
     /// Of what is served now and why.
     pub live: Live,
@@ -100,6 +102,14 @@ pub struct Arm {
 }
 
 impl Arm {
+    /// Exchanges that have ended: all, and those that failed by the backend's fault or ours.
+    #[must_use]
+    pub fn ended(&self) -> (u64, u64) {
+        let counted = || Outcome::ALL.iter().zip(&self.requests);
+        let failed = counted().filter(|(how, _)| matches!(how, Outcome::BackendError | Outcome::GatewayError));
+        (counted().map(|(_, count)| count.get()).sum(), failed.map(|(_, count)| count.get()).sum())
+    }
+
     /// Counts an exchange that has ended.
     pub fn count(&self, outcome: Outcome) {
         let place = Outcome::ALL.iter().position(|known| *known == outcome);
@@ -123,6 +133,7 @@ impl Metrics {
         let metrics = Self {
             live: Live::register(&registry)?,
             registry,
+            gone: Gone::default(),
             requests: counter(
                 "cutover_requests_total",
                 "Exchanges that ended, by route, backend and outcome",
@@ -169,6 +180,7 @@ impl Metrics {
     /// The handles of one backend of one route.
     #[must_use]
     pub fn arm(&self, route: &str, backend: &str) -> Arm {
+        self.gone.is_back(route, backend);
         let labels = &[route, backend];
         Arm {
             requests: Outcome::ALL.map(|outcome| self.requests.with_label_values(&[route, backend, outcome.name()])),
@@ -218,7 +230,33 @@ impl Metrics {
     pub fn text(&self) -> Result<Vec<u8>, prometheus::Error> {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        self.gone.retain(|route, backend| !self.forget(route, backend));
         Ok(text)
+    }
+
+    /// A backend is not of this route any more. Its series go when what is in flight there has ended and been scraped.
+    pub fn gone(&self, route: &str, backend: &str) {
+        self.gone.add(route, backend);
+    }
+
+    /// Forgets the series of a route's backend if nothing is in flight there.
+    fn forget(&self, route: &str, backend: &str) -> bool {
+        let labels = &[route, backend];
+        if self.in_flight.with_label_values(labels).get() > 0 {
+            return false;
+        }
+        // An error means that it is not there, which is what is wanted.
+        for outcome in Outcome::ALL {
+            let _ = self.requests.remove_label_values(&[route, backend, outcome.name()]);
+        }
+        for what in ["request_field", "frame"] {
+            let _ = self.unknown.remove_label_values(&[route, backend, what]);
+        }
+        let _ = self.seconds.remove_label_values(labels);
+        let _ = self.first_byte.remove_label_values(labels);
+        let _ = self.in_flight.remove_label_values(labels);
+        let _ = self.dropped_fields.remove_label_values(labels);
+        true
     }
 }
 

@@ -4,6 +4,7 @@ use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 mod calls;
+mod gone;
 mod live;
 mod metrics;
 

@@ -28,6 +28,7 @@ mod durable;
 mod edges;
 mod identity_headers;
 mod jwt_attacks;
+mod live;
 mod oauth;
 mod pairs;
 mod pat;

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
-use cutover::app::{App, Reloader};
+use cutover::app::App;
 use cutover::config::Config;
 use cutover::gateway::Summary;
+use cutover::live::Live;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,7 @@ pub struct Gateway {
     /// What it says of finished exchanges.
     pub finished: mpsc::Receiver<Summary>,
     config: Config,
-    reloader: Reloader,
+    live: std::sync::Arc<Live>,
     stop: CancellationToken,
     running: Option<tokio::task::JoinHandle<usize>>,
 }
@@ -43,9 +44,9 @@ impl Gateway {
         let (offers, finished) = mpsc::channel(20_000);
         let app = App::build(&config, Some(offers)).unwrap();
         let (clients, admin) = app.addresses().unwrap();
-        let (stop, reloader) = (CancellationToken::new(), app.reloader());
+        let (stop, live) = (CancellationToken::new(), app.live());
         let running = Some(tokio::spawn(app.run(stop.clone())));
-        Self { clients, admin, finished, config, reloader, stop, running }
+        Self { clients, admin, finished, config, live, stop, running }
     }
 
     /// One route, `agent`, to one backend of this dialect; everybody may call.
@@ -69,13 +70,13 @@ impl Gateway {
 
     /// Replaces the config with itself, as a signal does.
     pub fn reload(&self) {
-        self.reloader.replace(&self.config).unwrap();
+        self.live.replace(&self.config).unwrap();
     }
 
     /// Replaces the config with another one.
     pub fn reload_as(&self, yaml: &str) {
         let config = Config::parse(yaml, Path::new("."), &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
-        self.reloader.replace(&config).unwrap();
+        self.live.replace(&config).unwrap();
     }
 
     /// Begins to stop.

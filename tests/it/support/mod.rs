@@ -5,9 +5,11 @@ mod fake;
 mod gateway;
 pub mod log;
 pub mod oidc;
+mod process;
 pub mod says;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, read};
 pub use fake::{Fake, Seen, Step};
 pub use fake::{chunked, plain};
 pub use gateway::{Gateway, one_backend};
+pub use process::{Process, folder, with_ports};

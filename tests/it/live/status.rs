@@ -1,0 +1,68 @@
+//! `cutover status`: what is served now and how it goes, at a glance.
+
+use serde_json::Value;
+
+use super::{ASK, backend, config, cutover};
+use crate::support::says::{self, Act};
+use crate::support::{Fake, Process};
+
+#[tokio::test]
+async fn the_status_shows_weights_traffic_and_what_was_set_for_now() {
+    let legacy = Fake::json(200, &says::plain("responses", Act::Text)).await;
+    let app = Fake::json(500, "{}").await;
+    let process = Process::start("status", &config(&legacy, &app, "{ legacy: 100, app: 0 }", "")).await;
+    for _ in 0..5 {
+        assert_eq!(backend(&process).await, "legacy");
+    }
+    let (code, _, err) = cutover(&process, &["weights", "set", "support", "app=100", "--why", "try it"]).await;
+    assert_eq!(code, 0, "{err}");
+    for _ in 0..15 {
+        let status = process.client().post("/v1/responses", ASK).await.status;
+        assert!(status >= 500, "{status}");
+    }
+
+    let (code, out, err) = cutover(&process, &["status", "--json"]).await;
+    assert_eq!((code, err.as_str()), (0, ""));
+    let status: Value = serde_json::from_str(&out).unwrap();
+    let route = &status["routes"][0];
+    assert_eq!((route["name"].as_str(), route["overridden"]["why"].as_str()), (Some("support"), Some("try it")));
+    let arm = |place: usize, field: &str| route["backends"][place][field].as_f64();
+    assert_eq!(
+        ["weight", "file", "observed", "requests", "failed"].map(|field| arm(0, field)),
+        [0.0, 100.0, 25.0, 5.0, 0.0].map(Some)
+    );
+    assert_eq!(
+        ["weight", "file", "observed", "requests", "failed"].map(|field| arm(1, field)),
+        [100.0, 0.0, 75.0, 15.0, 15.0].map(Some)
+    );
+    assert_eq!(status["backends"][0]["breaker"], "closed");
+    assert_eq!(status["store"]["ok"], true);
+
+    let (code, out, _) = cutover(&process, &["status"]).await;
+    assert_eq!(code, 0);
+    for part in [
+        "support   legacy         0 %     100 %      25 %         5       0 %",
+        "set by local",
+        "try it",
+        "weights clear support",
+    ] {
+        assert!(out.contains(part), "{part} is missing in:\n{out}");
+    }
+    assert!(!out.contains('\u{1b}'), "colours are for terminals: {out:?}");
+
+    process.write("routes: nonsense");
+    process.line("the config was not reloaded").await;
+    let (_, out, _) = cutover(&process, &["status"]).await;
+    assert!(out.contains("CONFIG  the file was refused"), "{out}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_not_there_is_said_with_what_to_look_at() {
+    let legacy = Fake::json(200, "{}").await;
+    let mut process = Process::start("gone", &config(&legacy, &legacy, "{ legacy: 1 }", "store: none\n")).await;
+    process.signal("TERM");
+    assert_eq!(process.ended().await, Some(0));
+    let (code, out, err) = cutover(&process, &["status"]).await;
+    assert_eq!((code, out.as_str()), (1, ""));
+    assert!(err.contains("is the gateway running") && err.contains("--admin"), "{err}");
+}
