@@ -10,9 +10,12 @@ use std::path::Path;
 mod allow;
 mod auth;
 mod backend;
+mod body_field;
 mod ca;
+mod condition;
 mod credential;
 mod date;
+mod decimal;
 mod interpolate;
 mod later;
 mod listen;
@@ -24,6 +27,7 @@ mod pattern;
 mod plan;
 mod problem;
 mod route;
+mod rule;
 mod secret;
 mod split;
 mod tree;
@@ -36,13 +40,15 @@ pub use allow::Allow;
 pub use auth::{Auth, Method};
 pub use backend::{Backend, BackendTimeouts, Identity};
 pub use ca::CaBundle;
+pub use condition::{Condition, Wanted};
 pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, TokenEndpoint};
 pub use listen::{ClientLimits, ClientTimeouts, Listen, Tls};
 pub use oauth::{Algorithm, Oauth};
 pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
-pub use route::{AnswerShape, Route, Rule, Share};
+pub use route::{AnswerShape, Route, Share};
+pub use rule::{Callers, PATHS, Rule};
 pub use secret::Secret;
 pub use watched::Watched;
 pub use workspace::Workspace;
@@ -153,7 +159,9 @@ fn read(root: &Node<'_>) -> Option<Config> {
     let declared = fields
         .required("backends", backend::CHOICES)
         .and_then(|node| backend::read_all(node, auth.as_ref(), workspace.as_ref()));
-    let routes = fields.required("routes", route::CHOICES).and_then(|node| route::read_all(node, declared.as_deref()));
+    let routes = fields
+        .required("routes", route::CHOICES)
+        .and_then(|node| route::read_all(node, declared.as_deref(), auth.as_ref()));
     let (declared, routes) = (declared?, routes?);
     backend::warn_of_unused(&declared, &routes);
     Some(Config {

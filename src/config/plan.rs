@@ -64,10 +64,7 @@ impl Config {
     }
 
     fn route_plan(&self, route: &Route, page: &mut Page) {
-        let named = |name: &str, pattern: &Option<_>| pattern.as_ref().map(|pattern| format!("{name} {pattern}"));
-        let rule = [named("model", &route.rule.model), named("path", &route.rule.path)];
-        let rule = rule.into_iter().flatten().collect::<Vec<_>>().join(" and ");
-        page.row("takes", if rule.is_empty() { "everything" } else { &rule });
+        page.row("takes", &route.rule);
         callers_of(route, page);
         self.split_plan(&route.split, page);
         page.row(

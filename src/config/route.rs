@@ -3,9 +3,10 @@
 use http::HeaderName;
 
 use super::allow::Allow;
+use super::auth::Auth;
 use super::backend::Declared;
 use super::node::{Fields, Node};
-use super::pattern::Pattern;
+use super::rule::Rule;
 use super::split;
 use crate::dialect::{ALL, Dialect};
 
@@ -42,15 +43,6 @@ pub struct Route {
     pub show_server_tools: bool,
 }
 
-/// Which requests a route takes: those that fit every pattern there is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rule {
-    /// The model that is asked for.
-    pub model: Option<Pattern>,
-    /// The path of the request.
-    pub path: Option<Pattern>,
-}
-
 /// A backend's share of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
@@ -58,6 +50,8 @@ pub struct Share {
     pub backend: usize,
     /// Hundredths of a percent; those of a route sum to 10,000.
     pub basis_points: u32,
+    /// The part as it was written, in millionths: nothing is rounded, so that a part which did not change weighs the same.
+    pub part: u64,
 }
 
 /// In which shape `chat/completions` answers on a route with a legacy chat backend.
@@ -73,12 +67,12 @@ pub enum AnswerShape {
 }
 
 /// Reads all routes; `backends` is none if they could not be read themselves.
-pub(super) fn read_all(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Vec<Route>> {
+pub(super) fn read_all(node: &Node<'_>, backends: Option<&[Declared<'_>]>, auth: Option<&Auth>) -> Option<Vec<Route>> {
     let items = node.items(CHOICES)?;
     if items.is_empty() {
         return node.problem(format!("is empty; write {CHOICES}"));
     }
-    let read: Vec<_> = items.iter().map(|item| (item, Route::read(item, backends))).collect();
+    let read: Vec<_> = items.iter().map(|item| (item, Route::read(item, backends, auth))).collect();
     let whole: Vec<_> = read.iter().filter_map(|(node, route)| Some((*node, route.as_ref()?))).collect();
     check_names(&whole);
     check_reach(&whole);
@@ -109,16 +103,29 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
                 winner.name,
                 first.place()
             ));
+            continue;
+        }
+        for (first, winner) in routes.iter().take(place) {
+            if let Some(both) = winner.rule.crosses(&route.rule) {
+                node.warn(format!(
+                    "route `{}` and route `{}`, {}, both take {both}, and neither takes all that the other one does; `{}` \
+                     comes first and gets it; narrow one of them if that is not meant",
+                    route.name,
+                    winner.name,
+                    first.place(),
+                    winner.name
+                ));
+            }
         }
     }
 }
 
 impl Route {
-    fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
+    fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>, auth: Option<&Auth>) -> Option<Self> {
         let keys = ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools"];
         let fields = node.fields(&keys)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
-        let rule = fields.or("match", Rule::default(), Rule::read);
+        let rule = fields.or("match", Rule::default(), |node| Rule::read(node, auth));
         let allow = fields.or("allow", Allow::default(), Allow::read);
         let split = fields.required("split", split::CHOICES).and_then(|node| split::read(node, backends));
         let sticky = fields.or("sticky", None, |node| sticky(node).map(Some));
@@ -138,49 +145,12 @@ impl Route {
     }
 }
 
-impl Rule {
-    fn read(node: &Node<'_>) -> Option<Self> {
-        // `match:` with nothing below it is what is left when its lines are commented out: everything matches.
-        if node.is_null() {
-            return Some(Self::default());
-        }
-        let fields = node.fields(&["model", "path"])?;
-        let model = fields.or("model", None, |node| Some(Some(pattern(node, "the name of a model")?)));
-        let path = fields.or("path", None, |node| path(node).map(Some));
-        Some(Self { model: model?, path: path? })
-    }
-
-    /// Whether this rule takes everything that the other one would.
-    fn covers(&self, other: &Self) -> bool {
-        let covers = |ours: &Option<Pattern>, theirs: &Option<Pattern>| match (ours, theirs) {
-            (None, _) => true,
-            // Even `*` asks for a model that is named at all.
-            (Some(_), None) => false,
-            (Some(ours), Some(theirs)) => ours.covers(theirs),
-        };
-        covers(&self.model, &other.model) && covers(&self.path, &other.path)
-    }
-}
-
-fn pattern(node: &Node<'_>, wanted: &str) -> Option<Pattern> {
-    Some(Pattern::new(node.text(wanted)?.value.as_str()))
-}
-
-fn path(node: &Node<'_>) -> Option<Pattern> {
-    let pattern = pattern(node, "a path such as `/v1/responses` or `/v1/*`")?;
-    if pattern.to_string().starts_with(['/', '*']) {
-        return Some(pattern);
-    }
-    node.problem("a path begins with `/`; write `/v1/responses` or `/v1/*`, say")
-}
-
 fn sticky(node: &Node<'_>) -> Option<Vec<String>> {
     let places: Vec<_> = node.items(STICKY)?.iter().map(sticky_place).collect();
     places.into_iter().collect()
 }
 
 fn sticky_place(node: &Node<'_>) -> Option<String> {
-    node.refuse_later("fingerprint")?;
     let wanted = "a field of the body such as `custom_inputs.thread_id`, or a header such as `header:x-session-id`";
     node.parsed(wanted, |text| {
         let fits = match text.strip_prefix("header:") {

@@ -105,17 +105,19 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         // 3. Peek: the body's top-level fields, read no further.
         let body = ir::Body::parse(&bytes)?;
         let model = entrance.model(&body)?;
+        let unwrapped = entrance.unwrapped(&body)?;
+        let fields = unwrapped.as_ref().unwrap_or(&body);
         let (path, headers) = (head.uri.path(), &head.headers);
-        let peek = Peek { model: model.as_deref(), path, caller: &caller, headers, body: &body };
+        let peek = Peek { model: model.as_deref(), path, caller: &caller, headers, body: fields };
         // 4. Route.
-        let decision = snapshot.routes.pick(peek)?;
+        let decision = snapshot.routes.pick(&peek, |_| true, &mut ())?;
         let Some(backend) = snapshot.backends.get(decision.backend) else {
             return Err(Error::new(Kind::Internal, "the route names a backend that is not there"));
         };
         exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
         // 5. Translate the request.
         let (entrance, id) = (&entrance, &exchange.request_id);
-        let arrived = Arrived { entrance, bytes: &bytes, body: &body, headers, caller: &caller, id };
+        let arrived = Arrived { entrance, bytes: &bytes, body: &body, fields, headers, caller: &caller, id };
         translate::request(&arrived, decision.route, Arc::clone(backend))?
     };
     answered(snapshot, outbound, exchange).await

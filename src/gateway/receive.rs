@@ -8,7 +8,7 @@ use hyper::body::{Body as _, Incoming};
 use super::lookup::Lookup;
 use super::made::Made;
 use crate::config::{ClientLimits, ClientTimeouts};
-use crate::dialect::Surface;
+use crate::dialect::{self, Surface};
 use crate::error::{Error, Kind};
 use crate::ir::{self, Str};
 
@@ -103,6 +103,13 @@ impl Entrance {
     }
 }
 
+impl Entrance {
+    /// The fields that decide where a request goes, where they are wrapped as a scoring server takes them.
+    pub(super) fn unwrapped<'a>(&self, body: &ir::Body<'a>) -> Result<Option<ir::Body<'a>>, Error> {
+        if *self == Self::Responses { Ok(None) } else { dialect::unwrapped(body) }
+    }
+}
+
 /// The name in `/serving-endpoints/{name}/invocations`.
 fn endpoint(path: &str) -> Option<&str> {
     let name = path.strip_prefix("/serving-endpoints/")?.strip_suffix("/invocations")?;
@@ -159,6 +166,20 @@ mod tests {
         assert_eq!(post("/invocations"), Entrance::Invocations(None));
         assert_eq!(post("/serving-endpoints/my-agent/invocations"), Entrance::Invocations(Some("my-agent".into())));
         assert_eq!(Entrance::of(&Method::GET, "/v1/models").unwrap(), Entrance::Models);
+    }
+
+    #[test]
+    fn rules_know_the_paths_that_lead_to_a_route() {
+        let known = crate::config::PATHS;
+        let leads = |entrance: &Entrance| {
+            matches!(entrance, Entrance::Responses | Entrance::ChatCompletions | Entrance::Invocations(_))
+        };
+        for path in known {
+            assert!(leads(&Entrance::of(&Method::POST, &path.replace('*', "x")).unwrap()), "{path}");
+        }
+        for (path, _) in PATHS.iter().filter(|(_, entrance)| leads(entrance)) {
+            assert!(known.contains(path), "{path}");
+        }
     }
 
     #[test]

@@ -42,7 +42,8 @@ impl Snapshot {
         let routes = Table::new(config);
         let mut arms = HashMap::new();
         for (index, route) in routes.iter().enumerate() {
-            for (backend, _) in route.split.iter() {
+            for share in route.split.iter() {
+                let backend = share.backend;
                 let name = backends.get(backend).map_or("", |backend| backend.name.as_str());
                 arms.insert((index, backend), metrics.arm(&route.name, name));
             }

@@ -3,17 +3,23 @@
 use http::HeaderMap;
 
 use crate::auth::Caller;
-use crate::config::{self, Allow, AnswerShape, Pattern};
+use crate::config::{self, Allow, AnswerShape, Pattern, Rule};
 use crate::dialect::{Dialect, Legacy};
 use crate::error::{Error, Kind};
-use crate::ir::Body;
+use crate::ir::{Body, Str};
 
 mod allow;
+mod decision;
+mod rule;
 mod split;
 mod sticky;
 
-pub use split::Split;
-pub use sticky::{Sticky, backends_id, mint_seed, tag};
+pub use decision::{By, Decision, Witness};
+pub use rule::Miss;
+pub use split::{Picked, Split};
+pub use sticky::{Key, Place, Sticky, backends_id, mint_seed, tag};
+
+use rule::Asked;
 
 /// What stands before the name of an app where a model is named.
 const APPS: &str = "apps/";
@@ -42,8 +48,8 @@ pub struct Route {
     pub task: &'static str,
     /// Its split.
     pub split: Split,
-    model: Option<Pattern>,
-    path: Option<Pattern>,
+    /// Which requests it takes.
+    pub rule: Rule,
     allow: Allow,
     sticky: Sticky,
 }
@@ -63,17 +69,6 @@ pub struct Peek<'a> {
     pub body: &'a Body<'a>,
 }
 
-/// Where a request goes.
-#[derive(Clone, Copy, Debug)]
-pub struct Decision<'t> {
-    /// The route's place in the table.
-    pub index: usize,
-    /// The route.
-    pub route: &'t Route,
-    /// The backend's place in the config.
-    pub backend: usize,
-}
-
 impl Table {
     /// The routes of a config.
     #[must_use]
@@ -89,50 +84,81 @@ impl Table {
 
     /// Names of models that a caller can call, as `GET /v1/models` lists them: globs cannot be called by name.
     pub fn models(&self, caller: &Caller) -> impl Iterator<Item = &str> {
-        self.routes_for(caller).filter_map(|route| match &route.model {
-            Some(Pattern::Exact(name)) => Some(name.as_str()),
-            _ => None,
-        })
+        let mut names = Vec::new();
+        for route in self.routes_for(caller) {
+            match &route.rule.model {
+                Some(Pattern::Exact(name)) if !names.contains(&name.as_str()) => names.push(name.as_str()),
+                _ => {}
+            }
+        }
+        names.into_iter()
     }
 
     /// The route of a model with this name that is for a caller; an app's model is `apps/{name}` at times.
     pub fn named(&self, name: &str, caller: &Caller) -> Option<&Route> {
         let is = |known: &str| known == name || known.strip_prefix(APPS) == Some(name);
-        self.routes_for(caller).find(|route| matches!(&route.model, Some(Pattern::Exact(known)) if is(known)))
+        self.routes_for(caller).find(|route| matches!(&route.rule.model, Some(Pattern::Exact(known)) if is(known)))
     }
 
     fn routes_for(&self, caller: &Caller) -> impl Iterator<Item = &Route> {
-        self.routes.iter().filter(|route| allow::is_for(&route.allow, caller))
+        self.routes.iter().filter(|route| {
+            allow::is_for(&route.allow, caller) && rule::misses_caller(&route.rule.caller, caller).is_none()
+        })
     }
 
-    /// The first route that matches, if it is for this caller, and its backend for this request.
-    pub fn pick(&self, peek: Peek<'_>) -> Result<Decision<'_>, Error> {
-        let find = |peek: &Peek<'_>| self.routes.iter().enumerate().find(|(_, route)| route.matches(peek));
-        // Databricks' SDK asks for `apps/support` where we may know it as `support`.
-        let app = || find(&Peek { model: Some(peek.model?.strip_prefix(APPS)?), ..peek });
-        let found = find(&peek).or_else(app);
-        let Some((index, route)) = found else { return Err(self.no_match(&peek)) };
+    /// The first route that matches, if it is for this caller, and its backend for this request: one that is `usable`, if
+    /// any is. `witness` is told how it comes about.
+    pub fn pick(
+        &self,
+        peek: &Peek<'_>,
+        usable: impl Fn(usize) -> bool,
+        witness: &mut impl Witness,
+    ) -> Result<Decision<'_>, Error> {
+        let (index, route) = self.find(peek, witness)?;
+        witness.matched(route);
         allow::check(&route.allow, peek.caller)?;
-        let made_by = peek.body.scalar_at("previous_response_id");
-        let pinned = made_by.as_deref().and_then(|id| route.split.made(id));
-        let chosen = pinned.or_else(|| route.split.pick(route.conversation(peek.body, peek.headers).as_deref()));
-        let Some(backend) = chosen else {
+        let Some((backend, by)) = route.choose(peek, usable, witness) else {
             return Err(Error::new(Kind::Internal, format!("route `{}` has no backend", route.name)));
         };
-        Ok(Decision { index, route, backend })
+        Ok(Decision { index, route, backend, by })
+    }
+
+    fn find(&self, peek: &Peek<'_>, witness: &mut impl Witness) -> Result<(usize, &Route), Error> {
+        if let Some(found) = self.first(peek, witness)? {
+            return Ok(found);
+        }
+        // Databricks' SDK asks for `apps/support` where we may know it as `support`.
+        let Some(name) = peek.model.and_then(|model| model.strip_prefix(APPS)) else { return Err(self.no_match(peek)) };
+        witness.renamed(name);
+        self.first(&Peek { model: Some(name), ..*peek }, witness)?.ok_or_else(|| self.no_match(peek))
+    }
+
+    fn first(&self, peek: &Peek<'_>, witness: &mut impl Witness) -> Result<Option<(usize, &Route)>, Error> {
+        let mut asked = Asked::default();
+        for (index, route) in self.routes.iter().enumerate() {
+            match rule::miss(&route.rule, peek, &mut asked)? {
+                None => return Ok(Some((index, route))),
+                Some(miss) => witness.missed(route, miss, peek),
+            }
+        }
+        Ok(None)
     }
 
     /// The backend that made the answer with this id, by the first route that leads to it and is for the caller.
     pub fn made(&self, id: &str, caller: &Caller) -> Result<Decision<'_>, Error> {
         let mut routes = self.routes.iter().enumerate().filter(|(_, route)| allow::is_for(&route.allow, caller));
-        let found = routes.find_map(|(index, route)| Some(Decision { index, route, backend: route.split.made(id)? }));
+        let found = routes
+            .find_map(|(index, route)| Some(Decision { index, route, backend: route.split.made(id)?, by: By::Answer }));
         found.ok_or_else(|| Error::new(Kind::AnswerNotFound, "no answer with this id was made here").param("id"))
     }
 
     fn no_match(&self, peek: &Peek<'_>) -> Error {
-        let mut names: Vec<String> =
-            self.routes_for(peek.caller).filter_map(|route| route.model.as_ref().map(Pattern::to_string)).collect();
-        names.dedup();
+        let mut names: Vec<String> = Vec::new();
+        for name in self.routes_for(peek.caller).filter_map(|route| Some(route.rule.model.as_ref()?.to_string())) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         let there =
             if names.is_empty() { "there are none".to_owned() } else { format!("there are: {}", names.join(", ")) };
         match peek.model {
@@ -162,25 +188,40 @@ impl Route {
             legacy: config.legacy_dialect,
             show_server_tools: config.show_server_tools,
             task: config.legacy_dialect.or(spoken).map_or(RESPONSES, |dialect| task(dialect.name())),
-            split: Split::new(config.split.iter().map(|share| {
-                (share.backend, backends.get(share.backend).copied().unwrap_or_default(), share.basis_points)
-            })),
-            model: config.rule.model.clone(),
-            path: config.rule.path.clone(),
+            split: Split::new(
+                config.split.iter().map(|share| (backends.get(share.backend).copied().unwrap_or_default(), *share)),
+            ),
+            rule: config.rule.clone(),
             allow: config.allow.clone(),
             sticky: Sticky::new(config.sticky.as_deref()),
         }
     }
 
-    fn matches(&self, peek: &Peek<'_>) -> bool {
-        let model = self.model.as_ref().is_none_or(|pattern| peek.model.is_some_and(|model| pattern.matches(model)));
-        model && self.path.as_ref().is_none_or(|pattern| pattern.matches(peek.path))
+    /// A backend of its split for a request, and what decided.
+    fn choose(
+        &self,
+        peek: &Peek<'_>,
+        usable: impl Fn(usize) -> bool,
+        witness: &mut impl Witness,
+    ) -> Option<(usize, By)> {
+        let made_by = peek.body.scalar_at("previous_response_id");
+        if let Some(backend) = made_by.as_deref().and_then(|id| self.split.made(id)) {
+            return Some((backend, By::Answer));
+        }
+        let (picked, by) = match self.sticky.key(peek) {
+            Some(key) => {
+                witness.keyed(&key);
+                (self.split.by_key(&key.text, usable, witness)?, By::Key)
+            }
+            None => (self.split.by_chance(usable)?, By::Chance),
+        };
+        Some((picked.backend, if picked.detour { By::Detour } else { by }))
     }
 
-    /// What keeps the conversation of a request on its backend, if the client named one.
+    /// The name of a request's conversation, if the client has given it one.
     #[must_use]
-    pub fn conversation(&self, body: &Body<'_>, headers: &HeaderMap) -> Option<String> {
-        self.sticky.key(body, headers)
+    pub fn conversation<'a>(&self, body: &'a Body<'a>, headers: &'a HeaderMap) -> Option<Str<'a>> {
+        self.sticky.name(body, headers)
     }
 
     /// Which legacy shape stands beside the OpenAI shape on this route.
@@ -189,3 +230,6 @@ impl Route {
         self.legacy.map(|dialect| if dialect.name() == "chat_model" { Legacy::ChatModel } else { Legacy::ChatAgent })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ mod backends;
 mod clients;
 mod identity;
 mod routes;
+mod rules;
 mod yaml;
 
 /// The smallest whole config; tests add to it or take its lines away.
@@ -88,7 +89,7 @@ fn defaults_are_filled_in() {
     assert_eq!(app.timeouts, BackendTimeouts::default());
     let route = &config.routes[0];
     assert_eq!(route.rule, Rule::default());
-    assert_eq!(route.split[0], Share { backend: 0, basis_points: 5_000 });
+    assert_eq!(route.split[0], Share { backend: 0, basis_points: 5_000, part: 1_000_000 });
     assert_eq!((route.answer, route.show_server_tools, &route.sticky), (AnswerShape::Both, false, &None));
     assert_eq!(route.legacy_dialect.unwrap().name(), "chat_agent");
     assert_eq!(config.warnings, []);
@@ -249,10 +250,6 @@ fn what_this_version_does_not_do_is_refused_by_name() {
         (route("fallback: {}"), "routes[0].fallback"),
         (route("shadow: {}"), "routes[0].shadow"),
         (route("rollout: {}"), "routes[0].rollout"),
-        (route("match: { header: x }"), "routes[0].match.header"),
-        (route("match: { caller: x }"), "routes[0].match.caller"),
-        (route("match: { body: x }"), "routes[0].match.body"),
-        (route("sticky: [ fingerprint ]"), "routes[0].sticky[0]"),
         (format!("{WHOLE}listen: {{ admin: {{ address: '127.0.0.1:1', tls: {{}} }} }}\n"), "listen.admin.tls"),
     ] {
         let message = problems(&text).join("\n");
