@@ -29,6 +29,7 @@ mod problem;
 mod route;
 mod rule;
 mod secret;
+mod shadow;
 mod split;
 mod tree;
 mod units;
@@ -50,6 +51,7 @@ pub use problem::{Problem, Problems};
 pub use route::{AnswerShape, Route, Share};
 pub use rule::{Callers, PATHS, Rule};
 pub use secret::Secret;
+pub use shadow::{Budget, Safe, Shadow, ShadowLimits, SideEffects};
 pub use watched::Watched;
 pub use workspace::Workspace;
 

@@ -7,6 +7,7 @@ use super::auth::Auth;
 use super::backend::Declared;
 use super::node::{Fields, Node};
 use super::rule::Rule;
+use super::shadow::Shadow;
 use super::split;
 use crate::dialect::{ALL, Dialect};
 
@@ -41,6 +42,8 @@ pub struct Route {
     pub legacy_dialect: Option<&'static dyn Dialect>,
     /// Whether clients on OpenAI paths see the calls that the agent ran itself.
     pub show_server_tools: bool,
+    /// Its mirror, if it has one.
+    pub shadow: Option<Shadow>,
 }
 
 /// A backend's share of a route.
@@ -122,7 +125,8 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
 
 impl Route {
     fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>, auth: Option<&Auth>) -> Option<Self> {
-        let keys = ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools"];
+        let keys =
+            ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools", "shadow"];
         let fields = node.fields(&keys)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
         let rule = fields.or("match", Rule::default(), |node| Rule::read(node, auth));
@@ -132,6 +136,7 @@ impl Route {
         let legacy_clients = legacy_clients(&fields, split.as_deref(), backends);
         let answer = fields.or("answer", AnswerShape::default(), |node| answer(node, legacy_clients));
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
+        let shadow = fields.or("shadow", None, |node| Shadow::read(node, split.as_deref(), backends).map(Some));
         Some(Self {
             name: name?,
             rule: rule?,
@@ -141,6 +146,7 @@ impl Route {
             answer: answer?,
             legacy_dialect: legacy_clients?.0,
             show_server_tools: show_server_tools?,
+            shadow: shadow?,
         })
     }
 }
@@ -161,7 +167,7 @@ fn sticky_place(node: &Node<'_>) -> Option<String> {
     })
 }
 
-fn is_field(text: &str) -> bool {
+pub(super) fn is_field(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 

@@ -11,6 +11,7 @@ mod clients;
 mod identity;
 mod routes;
 mod rules;
+mod shadow;
 mod yaml;
 
 /// The smallest whole config; tests add to it or take its lines away.
@@ -248,7 +249,6 @@ fn what_this_version_does_not_do_is_refused_by_name() {
         (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
         (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
         (route("fallback: {}"), "routes[0].fallback"),
-        (route("shadow: {}"), "routes[0].shadow"),
         (route("rollout: {}"), "routes[0].rollout"),
         (format!("{WHOLE}listen: {{ admin: {{ address: '127.0.0.1:1', tls: {{}} }} }}\n"), "listen.admin.tls"),
     ] {
