@@ -31,6 +31,7 @@ mod rule;
 mod secret;
 mod shadow;
 mod split;
+mod store;
 mod tree;
 mod units;
 mod url;
@@ -52,6 +53,7 @@ pub use route::{AnswerShape, Route, Share};
 pub use rule::{Callers, PATHS, Rule};
 pub use secret::Secret;
 pub use shadow::{Budget, Safe, Shadow, ShadowLimits, SideEffects};
+pub use store::Store;
 pub use watched::Watched;
 pub use workspace::Workspace;
 
@@ -78,6 +80,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// The routes; the first that matches wins.
     pub routes: Vec<Route>,
+    /// Where the gateway keeps what must outlive it.
+    pub store: Store,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -151,7 +155,7 @@ fn read_text(path: &Path) -> Result<String, Problems> {
 
 /// Reads every section, whatever is wrong in the others; none if any could not be read.
 fn read(root: &Node<'_>) -> Option<Config> {
-    let fields = root.fields(&["listen", "limits", "timeouts", "workspace", "auth", "backends", "routes"])?;
+    let fields = root.fields(&["listen", "limits", "timeouts", "workspace", "auth", "backends", "routes", "store"])?;
     let listen = fields.or("listen", Listen::default(), Listen::read);
     let limits = fields.or("limits", ClientLimits::default(), ClientLimits::read);
     let timeouts = fields.or("timeouts", ClientTimeouts::default(), ClientTimeouts::read);
@@ -164,6 +168,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
     let routes = fields
         .required("routes", route::CHOICES)
         .and_then(|node| route::read_all(node, declared.as_deref(), auth.as_ref()));
+    let store = fields.or("store", Store::default_beside(root), Store::read);
     let (declared, routes) = (declared?, routes?);
     backend::warn_of_unused(&declared, &routes);
     Some(Config {
@@ -174,6 +179,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         auth: auth?,
         backends: declared.into_iter().map(|declared| declared.backend).collect::<Option<_>>()?,
         routes,
+        store: store?,
         warnings: Vec::new(),
     })
 }

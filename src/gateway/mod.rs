@@ -109,7 +109,7 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         let (path, headers) = (head.uri.path(), &head.headers);
         let peek = Peek { model: model.as_deref(), path, caller: &caller, headers, body: fields };
         // 4. Route.
-        let decision = snapshot.routes.pick(&peek, |_| true, &mut ())?;
+        let decision = snapshot.routes.pick(&peek, &mut ())?;
         let Some(backend) = snapshot.backends.get(decision.backend) else {
             return Err(Error::new(Kind::Internal, "the route names a backend that is not there"));
         };

@@ -42,8 +42,7 @@ impl Snapshot {
         let routes = Table::new(config);
         let mut arms = HashMap::new();
         for (index, route) in routes.iter().enumerate() {
-            for share in route.split.iter() {
-                let backend = share.backend;
+            for (backend, _) in route.split.iter() {
                 let name = backends.get(backend).map_or("", |backend| backend.name.as_str());
                 arms.insert((index, backend), metrics.arm(&route.name, name));
             }

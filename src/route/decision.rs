@@ -26,8 +26,6 @@ pub enum By {
     Key,
     /// Chance: nothing says which conversation it is.
     Chance,
-    /// As by key or by chance, but among fewer: the backend that it would have been cannot be used now.
-    Detour,
 }
 
 impl By {
@@ -38,7 +36,6 @@ impl By {
             Self::Answer => "answer",
             Self::Key => "key",
             Self::Chance => "chance",
-            Self::Detour => "detour",
         }
     }
 }

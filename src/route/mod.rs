@@ -16,7 +16,7 @@ mod sticky;
 
 pub use decision::{By, Decision, Witness};
 pub use rule::Miss;
-pub use split::{Picked, Split};
+pub use split::Split;
 pub use sticky::{Key, Place, Sticky, backends_id, mint_seed, tag};
 
 use rule::Asked;
@@ -106,18 +106,13 @@ impl Table {
         })
     }
 
-    /// The first route that matches, if it is for this caller, and its backend for this request: one that is `usable`, if
-    /// any is. `witness` is told how it comes about.
-    pub fn pick(
-        &self,
-        peek: &Peek<'_>,
-        usable: impl Fn(usize) -> bool,
-        witness: &mut impl Witness,
-    ) -> Result<Decision<'_>, Error> {
+    /// The first route that matches, if it is for this caller, and its backend for this request. `witness` is told how it
+    /// comes about.
+    pub fn pick(&self, peek: &Peek<'_>, witness: &mut impl Witness) -> Result<Decision<'_>, Error> {
         let (index, route) = self.find(peek, witness)?;
         witness.matched(route);
         allow::check(&route.allow, peek.caller)?;
-        let Some((backend, by)) = route.choose(peek, usable, witness) else {
+        let Some((backend, by)) = route.choose(peek, witness) else {
             return Err(Error::new(Kind::Internal, format!("route `{}` has no backend", route.name)));
         };
         Ok(Decision { index, route, backend, by })
@@ -198,24 +193,14 @@ impl Route {
     }
 
     /// A backend of its split for a request, and what decided.
-    fn choose(
-        &self,
-        peek: &Peek<'_>,
-        usable: impl Fn(usize) -> bool,
-        witness: &mut impl Witness,
-    ) -> Option<(usize, By)> {
+    fn choose(&self, peek: &Peek<'_>, witness: &mut impl Witness) -> Option<(usize, By)> {
         let made_by = peek.body.scalar_at("previous_response_id");
         if let Some(backend) = made_by.as_deref().and_then(|id| self.split.made(id)) {
             return Some((backend, By::Answer));
         }
-        let (picked, by) = match self.sticky.key(peek) {
-            Some(key) => {
-                witness.keyed(&key);
-                (self.split.by_key(&key.text, usable, witness)?, By::Key)
-            }
-            None => (self.split.by_chance(usable)?, By::Chance),
-        };
-        Some((picked.backend, if picked.detour { By::Detour } else { by }))
+        let Some(key) = self.sticky.key(peek) else { return Some((self.split.by_chance()?, By::Chance)) };
+        witness.keyed(&key);
+        Some((self.split.by_key(&key.text, witness)?, By::Key))
     }
 
     /// The name of a request's conversation, if the client has given it one.

@@ -32,22 +32,6 @@ struct Weighted {
     tag: String,
 }
 
-/// A backend out of a split.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Picked {
-    /// The backend.
-    pub backend: usize,
-    /// It is not the one that it would have been, because that one is not usable.
-    pub detour: bool,
-}
-
-impl Picked {
-    fn of(best: Option<usize>, best_usable: Option<usize>) -> Option<Self> {
-        let backend = best_usable.or(best)?;
-        Some(Self { backend, detour: best != Some(backend) })
-    }
-}
-
 impl Split {
     /// A split of backends by name.
     pub fn new<'a>(shares: impl IntoIterator<Item = (&'a str, config::Share)>) -> Self {
@@ -59,40 +43,20 @@ impl Split {
         Self { shares, total }
     }
 
-    /// The backend for a key, among those that are `usable`; among all if none of them is. `None` if all weights are zero.
+    /// The backend for a key; `None` if all weights are zero.
     #[must_use]
-    pub fn by_key(&self, key: &str, usable: impl Fn(usize) -> bool, witness: &mut impl Witness) -> Option<Picked> {
-        let mut best: Option<(f64, usize)> = None;
-        let mut best_usable = best;
-        for share in self.shares.iter().filter(|share| share.share.part > 0) {
-            let scored = (share.score(key), share.share.backend);
-            witness.scored(scored.1, scored.0);
-            if best.is_none_or(|best| best.0 <= scored.0) {
-                best = Some(scored);
-            }
-            if best_usable.is_none_or(|best| best.0 <= scored.0) && usable(scored.1) {
-                best_usable = Some(scored);
-            }
-        }
-        Picked::of(best.map(|best| best.1), best_usable.map(|best| best.1))
+    pub fn by_key(&self, key: &str, witness: &mut impl Witness) -> Option<usize> {
+        let weighted = self.shares.iter().filter(|share| share.share.part > 0);
+        let scored = weighted.map(|share| (share.score(key), share.share.backend));
+        let scored = scored.inspect(|(score, backend)| witness.scored(*backend, *score));
+        scored.max_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, backend)| backend)
     }
 
-    /// A backend by chance and weight, among those that are `usable`; among all if none of them is. `None` if all weights
-    /// are zero.
+    /// A backend by chance and weight; `None` if all weights are zero.
     #[must_use]
-    pub fn by_chance(&self, usable: impl Fn(usize) -> bool) -> Option<Picked> {
-        let any = self.draw(self.total, |_| true);
-        if any.is_none_or(&usable) {
-            return Picked::of(any, any);
-        }
-        let of_usable = self.iter().filter(|share| usable(share.backend)).map(|share| share.part).sum();
-        Picked::of(any, self.draw(of_usable, usable))
-    }
-
-    /// A backend by chance among some, whose parts have this total.
-    fn draw(&self, total: u64, among: impl Fn(usize) -> bool) -> Option<usize> {
-        let mut point = fastrand::u64(0..total.max(1));
-        for share in self.iter().filter(|share| among(share.backend)) {
+    pub fn by_chance(&self) -> Option<usize> {
+        let mut point = fastrand::u64(0..self.total.max(1));
+        for Weighted { share, .. } in &self.shares {
             if point < share.part {
                 return Some(share.backend);
             }
@@ -109,9 +73,9 @@ impl Split {
         self.shares.iter().find(|share| seed.starts_with(&share.tag)).map(|share| share.share.backend)
     }
 
-    /// The shares, in the order of the file.
-    pub fn iter(&self) -> impl Iterator<Item = config::Share> {
-        self.shares.iter().map(|share| share.share)
+    /// Backends with their basis points, in the order of the file.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, u32)> {
+        self.shares.iter().map(|share| (share.share.backend, share.share.basis_points))
     }
 }
 
@@ -148,10 +112,9 @@ mod tests {
     /// The backend for a key, or by chance without one.
     fn pick(split: &Split, key: Option<&str>) -> Option<usize> {
         match key {
-            Some(key) => split.by_key(key, |_| true, &mut ()),
-            None => split.by_chance(|_| true),
+            Some(key) => split.by_key(key, &mut ()),
+            None => split.by_chance(),
         }
-        .map(|picked| picked.backend)
     }
 
     #[test]
@@ -173,21 +136,6 @@ mod tests {
         assert!((0..1_000).all(|n| pick(&one, Some(&n.to_string())) == Some(0) && pick(&one, None) == Some(0)));
         let none = split(&[0]);
         assert_eq!((pick(&none, Some("x")), pick(&none, None)), (None, None));
-    }
-
-    #[test]
-    fn what_cannot_be_used_is_gone_around_unless_nothing_can() {
-        let split = split(&[1, 1, 1]);
-        let keys: Vec<String> = (0..300).map(|n| n.to_string()).collect();
-        for key in &keys {
-            let usual = pick(&split, Some(key)).unwrap();
-            let without = split.by_key(key, |backend| backend != 1, &mut ()).unwrap();
-            // Nobody moves who does not have to.
-            assert!(if usual == 1 { without.detour && without.backend != 1 } else { without.backend == usual });
-            assert_eq!(split.by_key(key, |_| false, &mut ()), Some(Picked { backend: usual, detour: false }));
-            assert!(split.by_chance(|backend| backend == 2).is_some_and(|picked| picked.backend == 2));
-            assert!(split.by_chance(|_| false).is_some_and(|picked| !picked.detour));
-        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl Asks<'_> {
         let peek =
             Peek { model: model.as_deref(), path: self.path, caller: &self.caller, headers: &headers, body: &body };
         let mut misses = Misses::default();
-        let decision = table.pick(&peek, |_| true, &mut misses);
+        let decision = table.pick(&peek, &mut misses);
         (decision.map(|decision| decision.route.name.clone()), misses.0)
     }
 
