@@ -84,6 +84,9 @@ impl Config {
                 Some(places) => places.join(", "),
             },
         );
+        if let Some(hold) = route.hold {
+            page.row("held", format!("where it started, until it has been silent for {}", spell(hold)));
+        }
         page.row("answers", answers(route));
         page.row(
             "tools",

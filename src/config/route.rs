@@ -1,5 +1,7 @@
 //! `routes`: which requests go where, in which shares, and what clients see.
 
+use std::time::Duration;
+
 use http::HeaderName;
 
 use super::allow::Allow;
@@ -35,6 +37,8 @@ pub struct Route {
     pub split: Vec<Share>,
     /// Where the key of a conversation is looked for; none: every explicit conversation id; empty: nowhere.
     pub sticky: Option<Vec<String>>,
+    /// How long a conversation may be silent and is still held where it was; none: its key alone says where it goes.
+    pub hold: Option<Duration>,
     /// In which shape `chat/completions` answers.
     pub answer: AnswerShape,
     /// The legacy chat dialect of its clients: as the file says, or that of the first backend of the split that speaks
@@ -125,14 +129,25 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
 
 impl Route {
     fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>, auth: Option<&Auth>) -> Option<Self> {
-        let keys =
-            ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools", "shadow"];
+        let keys = [
+            "name",
+            "match",
+            "allow",
+            "split",
+            "sticky",
+            "hold",
+            "answer",
+            "legacy_dialect",
+            "show_server_tools",
+            "shadow",
+        ];
         let fields = node.fields(&keys)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
         let rule = fields.or("match", Rule::default(), |node| Rule::read(node, auth));
         let allow = fields.or("allow", Allow::default(), Allow::read);
         let split = fields.required("split", split::CHOICES).and_then(|node| split::read(node, backends));
         let sticky = fields.or("sticky", None, |node| sticky(node).map(Some));
+        let hold = fields.or("hold", None, |node| hold(node, sticky.as_ref()).map(Some));
         let legacy_clients = legacy_clients(&fields, split.as_deref(), backends);
         let answer = fields.or("answer", AnswerShape::default(), |node| answer(node, legacy_clients));
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
@@ -143,6 +158,7 @@ impl Route {
             allow: allow?,
             split: split?,
             sticky: sticky?,
+            hold: hold?,
             answer: answer?,
             legacy_dialect: legacy_clients?.0,
             show_server_tools: show_server_tools?,
@@ -154,6 +170,16 @@ impl Route {
 fn sticky(node: &Node<'_>) -> Option<Vec<String>> {
     let places: Vec<_> = node.items(STICKY)?.iter().map(sticky_place).collect();
     places.into_iter().collect()
+}
+
+#[expect(clippy::option_option, reason = "what `sticky` says, if it could be read: nothing, or a list")]
+fn hold(node: &Node<'_>, sticky: Option<&Option<Vec<String>>>) -> Option<Duration> {
+    let hold = node.deadline()?;
+    if sticky.is_some_and(|sticky| sticky.as_ref().is_some_and(Vec::is_empty)) {
+        return node
+            .problem("holds nothing: with `sticky: []` no request belongs to a conversation; remove one of them");
+    }
+    Some(hold)
 }
 
 fn sticky_place(node: &Node<'_>) -> Option<String> {

@@ -12,14 +12,15 @@ use hyper::body::Incoming;
 
 use crate::config::ClientLimits;
 use crate::error::{Error, Kind};
-use crate::ir;
-use crate::route::Peek;
 use crate::server::PeerName;
 use crate::telemetry::Metrics;
 
+mod decide;
 mod exchange;
+mod explain;
 mod lookup;
 mod made;
+mod observed;
 mod receive;
 mod relay;
 mod reply;
@@ -29,12 +30,14 @@ mod workspace;
 
 pub use crate::dialect::Transcoder;
 pub use exchange::{Exchange, Observer, Summary};
+pub use explain::{Asked, Dropped, Explained, Explanation, Held, Key, PassedOver, Refused};
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
 
+use decide::{Received, decide};
 use receive::Entrance;
 use relay::Answered;
-use translate::{Arrived, Outbound};
+use translate::Outbound;
 use workspace::Workspace;
 
 /// What serves clients.
@@ -100,25 +103,18 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         return answered(snapshot, outbound, exchange).await.map_err(made::unknown);
     }
     let bytes = receive::body(incoming, &snapshot.limits, &snapshot.timeouts).await?;
-    let outbound = {
-        // 3. Peek: the body's top-level fields, read no further.
-        let body = ir::Body::parse(&bytes)?;
-        let model = entrance.model(&body)?;
-        let unwrapped = entrance.unwrapped(&body)?;
-        let fields = unwrapped.as_ref().unwrap_or(&body);
-        let (path, headers) = (head.uri.path(), &head.headers);
-        let peek = Peek { model: model.as_deref(), path, caller: &caller, headers, body: fields };
-        // 4. Route.
-        let decision = snapshot.routes.pick(&peek, &mut ())?;
+    let received =
+        Received { entrance: &entrance, head: &head, bytes: &bytes, caller: &caller, at: exchange.started() };
+    // 3. Peek, and 4. Route.
+    let outbound = decide(snapshot, &received, &mut (), |decision, peeked| {
+        snapshot.note(decision, received.at);
         let Some(backend) = snapshot.backends.get(decision.backend) else {
             return Err(Error::new(Kind::Internal, "the route names a backend that is not there"));
         };
         exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
         // 5. Translate the request.
-        let (entrance, id) = (&entrance, &exchange.request_id);
-        let arrived = Arrived { entrance, bytes: &bytes, body: &body, fields, headers, caller: &caller, id };
-        translate::request(&arrived, decision.route, Arc::clone(backend))?
-    };
+        translate::request(&received.arrived(peeked, &exchange.request_id), decision.route, Arc::clone(backend))
+    })?;
     answered(snapshot, outbound, exchange).await
 }
 

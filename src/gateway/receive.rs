@@ -104,6 +104,11 @@ impl Entrance {
 }
 
 impl Entrance {
+    /// Whether a request that comes through it is routed.
+    pub(super) fn leads_to_a_route(&self) -> bool {
+        matches!(self, Self::Responses | Self::ChatCompletions | Self::Invocations(_))
+    }
+
     /// The fields that decide where a request goes, where they are wrapped as a scoring server takes them.
     pub(super) fn unwrapped<'a>(&self, body: &ir::Body<'a>) -> Result<Option<ir::Body<'a>>, Error> {
         if *self == Self::Responses { Ok(None) } else { dialect::unwrapped(body) }
@@ -171,13 +176,10 @@ mod tests {
     #[test]
     fn rules_know_the_paths_that_lead_to_a_route() {
         let known = crate::config::PATHS;
-        let leads = |entrance: &Entrance| {
-            matches!(entrance, Entrance::Responses | Entrance::ChatCompletions | Entrance::Invocations(_))
-        };
         for path in known {
-            assert!(leads(&Entrance::of(&Method::POST, &path.replace('*', "x")).unwrap()), "{path}");
+            assert!(Entrance::of(&Method::POST, &path.replace('*', "x")).unwrap().leads_to_a_route(), "{path}");
         }
-        for (path, _) in PATHS.iter().filter(|(_, entrance)| leads(entrance)) {
+        for (path, _) in PATHS.iter().filter(|(_, entrance)| entrance.leads_to_a_route()) {
             assert!(known.contains(path), "{path}");
         }
     }

@@ -8,7 +8,7 @@ use super::workspace::Workspace;
 use crate::auth::Authenticator;
 use crate::config::{ClientLimits, ClientTimeouts, Config};
 use crate::route::Table;
-use crate::telemetry::{Arm, Metrics};
+use crate::telemetry::{Arm, Metrics, SplitMeters};
 use crate::upstream::Backend;
 
 /// A config made ready to serve.
@@ -28,6 +28,8 @@ pub struct Snapshot {
     /// How long we wait for them.
     pub timeouts: ClientTimeouts,
     arms: HashMap<(usize, usize), Arm>,
+    /// Of each route.
+    pub(super) splits: Vec<SplitMeters>,
 }
 
 impl Snapshot {
@@ -39,7 +41,7 @@ impl Snapshot {
         let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name).map(AsRef::as_ref);
         let backends = config.backends.iter().map(|backend| Backend::new(backend, before(&backend.name)).map(Arc::new));
         let backends = backends.collect::<io::Result<Vec<_>>>()?;
-        let routes = Table::new(config);
+        let routes = Table::new(config, previous.map(|previous| &previous.routes));
         let mut arms = HashMap::new();
         for (index, route) in routes.iter().enumerate() {
             for (backend, _) in route.split.iter() {
@@ -47,6 +49,11 @@ impl Snapshot {
                 arms.insert((index, backend), metrics.arm(&route.name, name));
             }
         }
+        let splits = routes.iter().map(|route| {
+            let name = |place: usize| backends.get(place).map_or("", |backend| backend.name.as_str());
+            metrics.splits.of(&route.name, route.split.iter().map(|(place, _)| (place, name(place))))
+        });
+        let splits = splits.collect();
         Ok(Self {
             auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
             routes,
@@ -56,7 +63,13 @@ impl Snapshot {
             limits: config.limits,
             timeouts: config.timeouts,
             arms,
+            splits,
         })
+    }
+
+    /// Whether a backend takes calls now, so that conversations can be held at it.
+    pub(super) fn is_usable(&self, backend: usize) -> bool {
+        self.backends.get(backend).is_some()
     }
 
     /// The metric handles of a route's backend.

@@ -1,5 +1,9 @@
 //! Where a request goes, what decided it, and who is told how it came about.
 
+use std::time::Duration;
+
+use super::conversations::Conversation;
+use super::ratio::{Counted, Observed};
 use super::rule::Miss;
 use super::sticky::Key;
 use super::{Peek, Route};
@@ -15,6 +19,17 @@ pub struct Decision<'t> {
     pub backend: usize,
     /// What decided among the route's backends.
     pub by: By,
+    /// Which conversation it belongs to, where something says so.
+    pub conversation: Option<Conversation>,
+}
+
+/// What to make known of a decision that was gone by.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Noted {
+    /// How it counts in the comparison of the observed split with the configured one, if it does.
+    pub counted: Option<Counted>,
+    /// What was seen of the split, where this decision is the one that gives away that it is not what is configured.
+    pub mismatch: Option<Observed>,
 }
 
 /// What decides among the backends of a route.
@@ -22,6 +37,8 @@ pub struct Decision<'t> {
 pub enum By {
     /// The answer that the request continues, or comes back for, was made there.
     Answer,
+    /// The route holds its conversations where they started, and this one is alive there.
+    Hold,
     /// The conversation's key.
     Key,
     /// Chance: nothing says which conversation it is.
@@ -34,8 +51,29 @@ impl By {
     pub fn name(self) -> &'static str {
         match self {
             Self::Answer => "answer",
+            Self::Hold => "hold",
             Self::Key => "key",
             Self::Chance => "chance",
+        }
+    }
+}
+
+/// Why a conversation is not held where it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LetGo {
+    /// The backend has left the split, or has no weight any more.
+    NoWeight,
+    /// The backend cannot be used now.
+    Unusable,
+}
+
+impl LetGo {
+    /// It in words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoWeight => "the backend has left the split, or has no weight any more",
+            Self::Unusable => "the backend takes no calls now",
         }
     }
 }
@@ -54,6 +92,10 @@ pub trait Witness {
 
     /// This is the key of the conversation.
     fn keyed(&mut self, _key: &Key<'_, '_>) {}
+
+    /// The conversation was served there (if that is still a backend of the route) this long ago, which holds it there unless
+    /// something lets it go.
+    fn held(&mut self, _backend: Option<usize>, _silent: Duration, _let_go: Option<LetGo>) {}
 
     /// A backend's score for the key, by which the highest wins.
     fn scored(&mut self, _backend: usize, _score: f64) {}

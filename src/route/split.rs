@@ -10,17 +10,23 @@
 //! Scores are made of the parts as they stand in the file, not of rounded percentages, so the promise holds to the last
 //! conversation for the numbers that people write.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::decision::Witness;
+use super::ratio::{Counted, Observed, Tally};
 use super::sticky::tag;
 use crate::config;
 
-/// The backends of a route with their weights.
+/// The backends of a route with their weights, and what was seen of them.
 #[derive(Debug)]
 pub struct Split {
     shares: Vec<Weighted>,
     total: u64,
+    tally: Arc<Tally>,
 }
 
 /// A share with what is made of its backend's name.
@@ -30,17 +36,60 @@ struct Weighted {
     /// Hash of the backend's name, the seed of its scores: names, not places, so that the order in the file is free.
     seed: u64,
     tag: String,
+    /// When it was last sent something, in seconds since 1970; zero for never.
+    last: Arc<AtomicU64>,
+}
+
+/// A backend of a split and what it has got, for people to see.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// The backend.
+    pub backend: usize,
+    /// Its share of the whole.
+    pub share: f64,
+    /// Conversations that were first seen since the weights changed, and went to it by their key.
+    pub conversations: u64,
+    /// Requests that named no conversation, and went to it by chance since the weights changed.
+    pub requests: u64,
+    /// When it was last sent something of any kind, in seconds since 1970, if it was.
+    pub last: Option<u64>,
 }
 
 impl Split {
     /// A split of backends by name.
     pub fn new<'a>(shares: impl IntoIterator<Item = (&'a str, config::Share)>) -> Self {
-        let shares: Vec<_> = shares
-            .into_iter()
-            .map(|(name, share)| Weighted { share, seed: xxh3_64(name.as_bytes()), tag: tag(name) })
-            .collect();
-        let total = shares.iter().map(|share| share.share.part).sum();
-        Self { shares, total }
+        let weighted = |(name, share): (&str, config::Share)| Weighted {
+            share,
+            seed: xxh3_64(name.as_bytes()),
+            tag: tag(name),
+            last: Arc::default(),
+        };
+        let shares: Vec<_> = shares.into_iter().map(weighted).collect();
+        let total: u64 = shares.iter().map(|share| share.share.part).sum();
+        #[expect(clippy::cast_precision_loss, reason = "a share of the whole, to compare counts with")]
+        let tally = Tally::new(shares.iter().map(|share| share.share.part as f64 / total.max(1) as f64).collect());
+        Self { shares, total, tally: Arc::new(tally) }
+    }
+
+    /// Goes on from a split of the same route: each backend keeps what is known of it, and while all shares are the same
+    /// the count of what was seen goes on.
+    #[must_use]
+    pub fn after(mut self, previous: &Self) -> Self {
+        let same = |one: &Weighted, other: &Weighted| {
+            let (ours, theirs) = (u128::from(one.share.part), u128::from(other.share.part));
+            one.seed == other.seed && ours * u128::from(previous.total) == theirs * u128::from(self.total)
+        };
+        if self.shares.len() == previous.shares.len()
+            && self.shares.iter().zip(&previous.shares).all(|(one, other)| same(one, other))
+        {
+            self.tally = Arc::clone(&previous.tally);
+        }
+        for share in &mut self.shares {
+            if let Some(before) = previous.shares.iter().find(|before| before.seed == share.seed) {
+                share.last = Arc::clone(&before.last);
+            }
+        }
+        self
     }
 
     /// The backend for a key; `None` if all weights are zero.
@@ -71,6 +120,46 @@ impl Split {
     pub fn made(&self, response_id: &str) -> Option<usize> {
         let seed = response_id.split_once('_')?.1;
         self.shares.iter().find(|share| seed.starts_with(&share.tag)).map(|share| share.share.backend)
+    }
+
+    /// The backend of this name, if it has any weight.
+    pub(super) fn weighted(&self, seed: u64) -> Option<usize> {
+        let found = self.shares.iter().find(|share| share.seed == seed && share.share.part > 0);
+        found.map(|share| share.share.backend)
+    }
+
+    /// What a backend is known by in this split and in those that come after.
+    pub(super) fn seed(&self, backend: usize) -> Option<u64> {
+        self.shares.iter().find(|share| share.share.backend == backend).map(|share| share.seed)
+    }
+
+    /// Something goes to a backend now; `counted` if its key or chance led there. What was seen, if that gives away that
+    /// traffic does not go where it should.
+    pub(super) fn note(&self, backend: usize, counted: Option<Counted>) -> Option<Observed> {
+        let place = self.shares.iter().position(|share| share.share.backend == backend)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        self.shares.get(place)?.last.store(now, Ordering::Relaxed);
+        self.tally.count(counted?, place)
+    }
+
+    /// What was seen so far.
+    #[must_use]
+    pub fn observed(&self, counted: Counted) -> Observed {
+        self.tally.observed(counted)
+    }
+
+    /// What each backend has got, in the order of the file.
+    #[must_use]
+    pub fn standing(&self) -> Vec<Standing> {
+        let [conversations, requests] = Counted::ALL.map(|counted| self.observed(counted).seen);
+        let seen = conversations.into_iter().zip(requests);
+        let shares = self.shares.iter().zip(self.tally.shares());
+        let standing = shares.zip(seen).map(|((weighted, share), (conversations, requests))| {
+            let last = weighted.last.load(Ordering::Relaxed);
+            let last = (last > 0).then_some(last);
+            Standing { backend: weighted.share.backend, share: *share, conversations, requests, last }
+        });
+        standing.collect()
     }
 
     /// Backends with their basis points, in the order of the file.
@@ -146,6 +235,27 @@ mod tests {
         }
         assert_eq!(split.made("resp_unknown"), None);
         assert_eq!(split.made("nonsense"), None);
+    }
+
+    #[test]
+    fn what_was_seen_is_counted_until_the_weights_change() {
+        let count = |split: &Split| split.standing().iter().map(|standing| standing.conversations).collect::<Vec<_>>();
+        let first = split(&[90, 10]);
+        first.note(1, Some(Counted::Conversations));
+        first.note(0, None);
+        assert_eq!(count(&first), [0, 1]);
+        assert!(first.standing().iter().all(|standing| standing.last.is_some()));
+        let scaled = split(&[9, 1]).after(&first);
+        assert_eq!(count(&scaled), [0, 1], "the same shares on another scale");
+        let raised = split(&[80, 20]).after(&scaled);
+        assert_eq!(count(&raised), [0, 0]);
+        assert!(
+            raised.standing().iter().all(|standing| standing.last.is_some()),
+            "that a backend was used is still known"
+        );
+        let alarms = (0..500).filter_map(|_| raised.note(1, Some(Counted::Requests))).count();
+        assert_eq!((alarms, raised.observed(Counted::Requests).mismatch), (1, true));
+        assert!(!split(&[70, 30]).after(&raised).observed(Counted::Requests).mismatch);
     }
 
     /// Parts of up to eight backends by their place among [`NAMES`]; one that is not there has been removed.

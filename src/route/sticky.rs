@@ -168,6 +168,8 @@ fn digits(mut number: u64) -> impl Iterator<Item = char> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::auth::Kind;
 
@@ -181,7 +183,7 @@ mod tests {
 
     fn key_of(sticky: &Sticky, body: &str, headers: &HeaderMap, caller: &str) -> Option<String> {
         let (body, caller) = (Body::parse(body.as_bytes()).unwrap(), Caller::named(caller, Kind::Pat));
-        let peek = Peek { model: None, path: "/responses", caller: &caller, headers, body: &body };
+        let peek = Peek { model: None, path: "/responses", caller: &caller, headers, body: &body, at: Instant::now() };
         sticky.key(&peek).map(|key| key.text.into_string())
     }
 

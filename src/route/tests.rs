@@ -19,7 +19,7 @@ routes:
 fn table(routes: &[&str]) -> Table {
     let routes: Vec<_> = routes.iter().map(|route| format!("  - {{ split: {{ app: 1 }}, {route} }}")).collect();
     let config = Config::parse(&format!("{CALLERS}{}", routes.join("\n")), Path::new(""), &|_| None);
-    Table::new(&config.unwrap_or_else(|problems| panic!("{problems}")))
+    Table::new(&config.unwrap_or_else(|problems| panic!("{problems}")), None)
 }
 
 fn caller(name: &str, groups: &[&str], scopes: &[&str]) -> Caller {
@@ -59,10 +59,16 @@ impl Asks<'_> {
         }
         let body = Body::parse(self.body.as_bytes()).unwrap();
         let model = body.scalar_at("model");
-        let peek =
-            Peek { model: model.as_deref(), path: self.path, caller: &self.caller, headers: &headers, body: &body };
+        let peek = Peek {
+            model: model.as_deref(),
+            path: self.path,
+            caller: &self.caller,
+            headers: &headers,
+            body: &body,
+            at: Instant::now(),
+        };
         let mut misses = Misses::default();
-        let decision = table.pick(&peek, &mut misses);
+        let decision = table.pick(&peek, |_| true, &mut misses);
         (decision.map(|decision| decision.route.name.clone()), misses.0)
     }
 

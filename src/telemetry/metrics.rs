@@ -8,7 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use super::Live;
+use super::{Live, Splits};
 use crate::error::{Error, Fault};
 
 /// Seconds; from a cached answer to the longest agents.
@@ -70,6 +70,8 @@ pub struct Metrics {
     errors: IntCounterVec,
     /// Of what is served now and why.
     pub live: Live,
+    /// Of splits.
+    pub splits: Splits,
     /// Open client connections.
     pub connections: IntGauge,
     /// Exchanges that an observer was too slow to take.
@@ -117,6 +119,7 @@ impl Metrics {
         let registry = Registry::new();
         let metrics = Self {
             live: Live::register(&registry)?,
+            splits: Splits::register(&registry)?,
             registry,
             requests: counter(
                 "cutover_requests_total",

@@ -181,3 +181,15 @@ fn a_fingerprint_is_asked_for_by_its_name() {
     let config = good(&with_route("{ name: r, split: { app: 1, legacy: 1 }, sticky: [ conversation, fingerprint ] }"));
     assert_eq!(config.routes[0].sticky.as_deref(), Some(&["conversation".to_owned(), "fingerprint".to_owned()][..]));
 }
+
+#[test]
+fn a_hold_is_a_time_for_conversations_that_have_keys() {
+    let hold = |fields: &str| with_route(&format!("{{ name: r, split: {{ app: 1, legacy: 1 }}, {fields} }}"));
+    assert_eq!(good(&hold("hold: 30m")).routes[0].hold, Some(Duration::from_secs(1800)));
+    assert!(good(&hold("hold: 30m")).plan().contains("held        where it started, until it has been silent for 30m"));
+    assert_eq!(only_problem(&hold("hold: 0s")), "6: routes[0].hold: must be over zero; write `10s`, say");
+    assert!(only_problem(&hold("hold: 25h")).contains("at most `24h`"));
+    assert!(
+        only_problem(&hold("sticky: [], hold: 1h")).starts_with("6: routes[0].hold: holds nothing: with `sticky: []`")
+    );
+}
