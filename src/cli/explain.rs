@@ -143,6 +143,9 @@ fn table(options: &Options, explanation: &Explanation) -> String {
             row("held", format!("at {backend}, silent for {} s{let_go}", held.silent_seconds));
         }
         row("decided by", decided_by(decided).to_owned());
+        if let Some(other) = &explanation.instead_of {
+            row("instead of", format!("{other}, which takes no calls now"));
+        }
     }
     for (place, backend) in explanation.backends.iter().enumerate() {
         let chosen = explanation.backend.as_ref() == Some(&backend.backend);

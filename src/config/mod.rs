@@ -11,11 +11,16 @@ mod allow;
 mod auth;
 mod backend;
 mod body_field;
+mod breaker;
 mod ca;
+mod capacity;
 mod condition;
 mod credential;
 mod date;
+mod deadlines;
 mod decimal;
+mod fallback;
+mod health;
 mod interpolate;
 mod later;
 mod listen;
@@ -26,6 +31,7 @@ mod pat;
 mod pattern;
 mod plan;
 mod problem;
+mod retry;
 mod route;
 mod rule;
 mod secret;
@@ -41,14 +47,20 @@ mod workspace;
 pub use allow::Allow;
 pub use auth::{Auth, Method};
 pub use backend::{Backend, BackendTimeouts, Identity};
+pub use breaker::Breaker;
 pub use ca::CaBundle;
+pub use capacity::Capacity;
 pub use condition::{Condition, Wanted};
 pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, TokenEndpoint};
+pub use deadlines::RouteTimeouts;
+pub use fallback::{Conversations, Fallback, On};
+pub use health::Health;
 pub use listen::{ClientLimits, ClientTimeouts, Listen, Tls};
 pub use oauth::{Algorithm, Oauth};
 pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
+pub use retry::{Retries, Retry};
 pub use route::{AnswerShape, Route, Share};
 pub use rule::{Callers, PATHS, Rule};
 pub use secret::Secret;
@@ -72,6 +84,8 @@ pub struct Config {
     pub limits: ClientLimits,
     /// How long we wait for clients.
     pub timeouts: ClientTimeouts,
+    /// How much may be sent again, all routes together.
+    pub retries: Retries,
     /// The Databricks workspace behind it all, if there is one.
     pub workspace: Option<Workspace>,
     /// Who may call.
@@ -155,10 +169,12 @@ fn read_text(path: &Path) -> Result<String, Problems> {
 
 /// Reads every section, whatever is wrong in the others; none if any could not be read.
 fn read(root: &Node<'_>) -> Option<Config> {
-    let fields = root.fields(&["listen", "limits", "timeouts", "workspace", "auth", "backends", "routes", "store"])?;
+    let fields =
+        root.fields(&["listen", "limits", "timeouts", "retries", "workspace", "auth", "backends", "routes", "store"])?;
     let listen = fields.or("listen", Listen::default(), Listen::read);
     let limits = fields.or("limits", ClientLimits::default(), ClientLimits::read);
     let timeouts = fields.or("timeouts", ClientTimeouts::default(), ClientTimeouts::read);
+    let retries = fields.or("retries", Retries::default(), Retries::read);
     let workspace = fields.or("workspace", None, |node| Workspace::read(node).map(Some));
     let around = auth::Around { listen: listen.as_ref(), workspace: workspace.as_ref() };
     let auth = fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, &around));
@@ -175,6 +191,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         listen: listen?,
         limits: limits?,
         timeouts: timeouts?,
+        retries: retries?,
         workspace: workspace?,
         auth: auth?,
         backends: declared.into_iter().map(|declared| declared.backend).collect::<Option<_>>()?,

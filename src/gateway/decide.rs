@@ -10,11 +10,12 @@ use http::request::Parts;
 
 use super::receive::Entrance;
 use super::snapshot::Snapshot;
-use super::translate::Arrived;
+use super::translate::{self, Arrived, Outbound};
 use crate::auth::Caller;
 use crate::error::Error;
 use crate::ir::Body;
-use crate::route::{Decision, Peek, Witness};
+use crate::route::{Decision, Peek, Route, Witness};
+use crate::upstream::Backend;
 
 /// A request as it was received.
 #[derive(Clone, Copy)]
@@ -40,11 +41,26 @@ pub(super) struct Peeked<'a> {
     pub(super) fields: &'a Body<'a>,
 }
 
-impl<'a> Received<'a> {
-    /// It as it is translated from.
-    pub(super) fn arrived(&self, peeked: Peeked<'a>, id: &'a HeaderValue) -> Arrived<'a> {
+impl Received<'_> {
+    /// Reads what decides, again, for whoever comes later; none if it cannot be read.
+    pub(super) fn peek<T>(&self, then: impl FnOnce(Peeked<'_>) -> T) -> Option<T> {
+        let body = Body::parse(self.bytes).ok()?;
+        let unwrapped = self.entrance.unwrapped(&body).ok()?;
+        Some(then(Peeked { body: &body, fields: unwrapped.as_ref().unwrap_or(&body) }))
+    }
+
+    /// The request in a backend's dialect; `id` is its own.
+    pub(super) fn translated(
+        &self,
+        peeked: Peeked<'_>,
+        route: &Route,
+        backend: &Arc<Backend>,
+        id: &HeaderValue,
+    ) -> Result<Outbound, Error> {
         let Self { entrance, head, bytes, caller, .. } = *self;
-        Arrived { entrance, bytes, body: peeked.body, fields: peeked.fields, headers: &head.headers, caller, id }
+        let Peeked { body, fields } = peeked;
+        let arrived = Arrived { entrance, bytes, body, fields, headers: &head.headers, caller, id };
+        translate::request(&arrived, route, Arc::clone(backend))
     }
 }
 

@@ -4,16 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request};
+use http::{HeaderMap, HeaderValue, Request};
 use serde::Serialize;
 
+use super::course::{Course, Detour};
 use super::decide::{Received, decide};
 use super::receive::Entrance;
 use super::snapshot::Snapshot;
-use super::translate::{self, Arrived};
+use super::translate::Outbound;
 use crate::auth::Caller;
 use crate::error::Error;
+use crate::ir::Body;
 use crate::route::{By, Decision, LetGo, Miss, Peek, Route, Witness};
+use crate::upstream::Backend;
 
 /// A request that is asked about, and who sends it.
 pub struct Asked {
@@ -42,6 +45,8 @@ pub struct Explanation {
     pub decided_by: Option<&'static str>,
     /// The backend that gets it. By chance it may be any that has a weight.
     pub backend: Option<String>,
+    /// The backend that would have got it, if it took calls now.
+    pub instead_of: Option<String>,
     /// Every backend that it may go to, with what would become of it there.
     pub backends: Vec<Explained>,
     /// What becomes of its copy.
@@ -135,12 +140,17 @@ impl Refused {
     }
 }
 
-/// What a decision comes to.
+/// Makes a request for a backend.
+type Translated<'a> = dyn Fn(&Arc<Backend>) -> Result<Outbound, Error> + 'a;
+
+/// What a decision comes to; backends by their places.
 struct Conclusion {
     decided_by: &'static str,
-    backend: Option<String>,
-    backends: Vec<Explained>,
+    backend: Option<usize>,
+    instead: Option<usize>,
+    backends: Vec<(usize, Explained)>,
     mirror: Option<String>,
+    refused: Option<Refused>,
 }
 
 impl Snapshot {
@@ -155,7 +165,7 @@ impl Snapshot {
             if let Entrance::Made(made) = &entrance {
                 let decision = self.routes.made(&made.id, &caller)?;
                 told.matched(decision.route);
-                return Ok(Some(self.conclude(&decision, None)));
+                return self.conclude(&decision, None, None).map(Some);
             }
             if !entrance.leads_to_a_route() {
                 return Ok(None);
@@ -163,42 +173,72 @@ impl Snapshot {
             let (at, id) = (Instant::now(), HeaderValue::from_static("explained"));
             let received = Received { entrance: &entrance, head: &head, bytes: &bytes, caller: &caller, at };
             decide(self, &received, &mut told, |decision, peeked| {
-                Ok(Some(self.conclude(decision, Some(&received.arrived(peeked, &id)))))
+                let translated = |backend: &_| received.translated(peeked, decision.route, backend, &id);
+                self.conclude(decision, Some(&translated), Some((peeked.fields, &head.headers))).map(Some)
             })
         });
         let Told { mut explanation, scores, .. } = told;
         match followed {
             Ok(None) => {}
             Err(error) => explanation.refused = Some(Refused::of(&error)),
-            Ok(Some(Conclusion { decided_by, backend, mut backends, mirror })) => {
-                for explained in &mut backends {
-                    let score = scores.iter().find(|(place, _)| self.name_of(*place) == explained.backend);
-                    explained.score = score.map(|(_, score)| *score);
+            Ok(Some(mut concluded)) => {
+                for (place, explained) in &mut concluded.backends {
+                    explained.score = scores.iter().find(|(scored, _)| scored == place).map(|(_, score)| *score);
                 }
-                let chosen = backends.iter().find(|explained| Some(&explained.backend) == backend.as_ref());
-                explanation.refused = chosen.and_then(|explained| explained.refused.clone());
-                explanation = Explanation { decided_by: Some(decided_by), backend, backends, mirror, ..explanation };
+                self.write_down(concluded, &mut explanation);
             }
         }
         explanation
     }
 
-    /// What a decision comes to.
-    fn conclude(&self, decision: &Decision<'_>, arrived: Option<&Arrived<'_>>) -> Conclusion {
+    fn write_down(&self, concluded: Conclusion, explanation: &mut Explanation) {
+        let name = |place: Option<usize>| place.map(|place| self.name_of(place));
+        let goes_to = concluded.instead.or(concluded.backend);
+        let there = concluded.backends.iter().find(|(place, _)| Some(*place) == goes_to);
+        explanation.refused = concluded.refused.or_else(|| there.and_then(|(_, there)| there.refused.clone()));
+        explanation.decided_by = Some(concluded.decided_by);
+        explanation.backend = name(goes_to);
+        explanation.instead_of = concluded.instead.and(name(concluded.backend));
+        explanation.backends = concluded.backends.into_iter().map(|(_, explained)| explained).collect();
+        explanation.mirror = concluded.mirror;
+    }
+
+    /// What a decision comes to. Who comes back for an answer has nothing to be translated, and goes to its maker.
+    fn conclude(
+        &self,
+        decision: &Decision<'_>,
+        translated: Option<&Translated<'_>>,
+        asked: Option<(&Body<'_>, &HeaderMap)>,
+    ) -> Result<Conclusion, Error> {
         let Decision { route, backend, by, .. } = *decision;
         let standing = route.split.standing();
         let may = standing.iter().filter(|standing| standing.share > 0.0 || standing.backend == backend);
-        let explained = may.map(|may| self.explained(may.backend, may.share * 100.0, route, arrived));
-        Conclusion {
+        let explained = may.map(|may| self.explained(may.backend, may.share * 100.0, translated));
+        let mut concluded = Conclusion {
             decided_by: by.name(),
-            backend: (by != By::Chance).then(|| self.name_of(backend)),
+            backend: (by != By::Chance).then_some(backend),
+            instead: None,
             backends: explained.collect(),
             mirror: mirror(route),
+            refused: None,
+        };
+        if let (Some((fields, headers)), true) = (asked, by != By::Chance) {
+            match Course::planned(self, decision)?.detour(fields, headers) {
+                Ok(Detour::None | Detour::Forced) => {}
+                Ok(Detour::To(place)) => {
+                    if standing.iter().all(|standing| standing.backend != place) {
+                        concluded.backends.push((place, self.explained(place, 0.0, translated).1));
+                    }
+                    concluded.instead = Some(place);
+                }
+                Err(error) => concluded.refused = Some(Refused::of(&error)),
+            }
         }
+        Ok(concluded)
     }
 
     /// What would become of a request at a backend.
-    fn explained(&self, place: usize, percent: f64, route: &Route, arrived: Option<&Arrived<'_>>) -> Explained {
+    fn explained(&self, place: usize, percent: f64, translated: Option<&Translated<'_>>) -> (usize, Explained) {
         let backend = self.backends.get(place);
         let mut explained = Explained {
             backend: self.name_of(place),
@@ -211,18 +251,18 @@ impl Snapshot {
             dropped: Vec::new(),
             refused: None,
         };
-        let (Some(arrived), Some(backend)) = (arrived, backend) else { return explained };
-        match translate::request(arrived, route, Arc::clone(backend)) {
-            Ok(outbound) => {
+        match translated.zip(backend).map(|(translated, backend)| translated(backend)) {
+            None => {}
+            Some(Ok(outbound)) => {
                 explained.client_dialect = Some(outbound.plan.client.name());
                 explained.verbatim = outbound.plan.verbatim;
                 let dropped = outbound.dropped.iter();
                 explained.dropped =
                     dropped.map(|(field, because)| Dropped { field: field.to_owned(), because }).collect();
             }
-            Err(error) => explained.refused = Some(Refused::of(&error)),
+            Some(Err(error)) => explained.refused = Some(Refused::of(&error)),
         }
-        explained
+        (place, explained)
     }
 
     fn name_of(&self, backend: usize) -> String {

@@ -11,10 +11,13 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::config::ClientLimits;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::server::PeerName;
 use crate::telemetry::Metrics;
 
+mod admission;
+mod call;
+mod course;
 mod decide;
 mod exchange;
 mod explain;
@@ -34,10 +37,10 @@ pub use explain::{Asked, Dropped, Explained, Explanation, Held, Key, PassedOver,
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
 
+use course::Course;
 use decide::{Received, decide};
 use receive::Entrance;
 use relay::Answered;
-use translate::Outbound;
 use workspace::Workspace;
 
 /// What serves clients.
@@ -98,34 +101,24 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     if entrance == Entrance::Workspace {
         return pass(snapshot, &head, incoming, |workspace| workspace.allows(head.uri.path())).await;
     }
+    exchange.admitted(snapshot.admission.admit(&snapshot.limits, &caller)?);
     if let Entrance::Made(made) = &entrance {
-        let outbound = made.outbound(snapshot, &head, &caller, exchange)?;
-        return answered(snapshot, outbound, exchange).await.map_err(made::unknown);
+        let (course, outbound) = made.outbound(snapshot, &head, &caller, exchange)?;
+        return call::answered(course, outbound, None, exchange).await.map_err(made::unknown);
     }
     let bytes = receive::body(incoming, &snapshot.limits, &snapshot.timeouts).await?;
     let received =
         Received { entrance: &entrance, head: &head, bytes: &bytes, caller: &caller, at: exchange.started() };
-    // 3. Peek, and 4. Route.
-    let outbound = decide(snapshot, &received, &mut (), |decision, peeked| {
+    // 3. Peek, and 4. route; around a backend that is left alone.
+    let (course, outbound) = decide(snapshot, &received, &mut (), |decision, peeked| {
         snapshot.note(decision, received.at);
-        let Some(backend) = snapshot.backends.get(decision.backend) else {
-            return Err(Error::new(Kind::Internal, "the route names a backend that is not there"));
-        };
-        exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
+        let course = Course::of(snapshot, decision, exchange)?.around(peeked.fields, &head.headers, exchange)?;
         // 5. Translate the request.
-        translate::request(&received.arrived(peeked, &exchange.request_id), decision.route, Arc::clone(backend))
+        let outbound = received.translated(peeked, course.route, course.backend()?, &exchange.request_id)?;
+        Ok((course, outbound))
     })?;
-    answered(snapshot, outbound, exchange).await
-}
-
-/// Steps 6 and 7.
-async fn answered(snapshot: &Snapshot, outbound: Outbound, exchange: &mut Exchange) -> Result<Answered, Error> {
-    exchange.translated(&outbound);
-    // 6. Call.
-    let reply = outbound.backend.call(outbound.call).await?;
-    exchange.first_byte();
-    // 7. Relay.
-    relay::answer(reply, outbound.plan, &snapshot.limits, &snapshot.timeouts, exchange).await
+    // 6. Call, again or elsewhere if need be. 7. Relay.
+    call::answered(course, outbound, Some(received), exchange).await
 }
 
 /// The way of what is the workspace's to answer, if there is one that may be asked this.
