@@ -22,7 +22,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The demo's agents are small servers that speak two of the dialects.
     ("cli", &["app", "auth", "config", "dialect", "gateway", "ir", "server", "telemetry"]),
     ("app", &["admin", "config", "gateway", "server", "store", "telemetry"]),
-    ("admin", &["server", "telemetry"]),
+    // Operators see and change the snapshot that requests are served by, and are known as clients are.
+    ("admin", &["auth", "config", "dialect", "error", "gateway", "server", "telemetry"]),
     (
         "gateway",
         &[

@@ -34,6 +34,7 @@ mod workspace;
 pub use crate::dialect::Transcoder;
 pub use exchange::{Exchange, Observer, Summary};
 pub use explain::{Asked, Dropped, Explained, Explanation, Held, Key, PassedOver, Refused};
+pub(crate) use receive::body as read_body;
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
 

@@ -15,6 +15,8 @@ use crate::upstream::{Backend, Budget};
 
 /// A config made ready to serve.
 pub struct Snapshot {
+    /// What all of this was built from.
+    pub config: Arc<Config>,
     /// Who may call.
     pub auth: Authenticator,
     /// Where requests go.
@@ -70,6 +72,7 @@ impl Snapshot {
         });
         let splits = splits.collect();
         Ok(Self {
+            config: Arc::new(config.clone()),
             auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
             routes,
             https: config.listen.tls.is_some(),

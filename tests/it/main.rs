@@ -12,6 +12,7 @@
     reason = "a test that cannot go on says so by panicking, and shows what it saw"
 )]
 
+mod admin;
 mod allow;
 mod auth;
 mod background;

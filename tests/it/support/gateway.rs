@@ -63,6 +63,12 @@ impl Gateway {
         self.reloader.replace(&self.config).unwrap();
     }
 
+    /// Replaces the config with another one.
+    pub fn reload_as(&self, yaml: &str) {
+        let config = Config::parse(yaml, Path::new("."), &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
+        self.reloader.replace(&config).unwrap();
+    }
+
     /// Begins to stop.
     pub fn stop(&self) {
         self.stop.cancel();
