@@ -40,6 +40,7 @@ use crate::telemetry::Metrics;
 mod access;
 mod config;
 mod endpoint;
+mod explain;
 mod health;
 mod openapi;
 mod path;
@@ -60,6 +61,7 @@ fn endpoints() -> Vec<Endpoint> {
         health::ready(),
         health::metrics(),
         config::endpoint(),
+        explain::endpoint(),
         readiness::endpoint(),
         version::endpoint(),
     ]

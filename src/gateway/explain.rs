@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::course::{Course, Detour};
@@ -27,7 +28,7 @@ pub struct Asked {
 }
 
 /// What becomes of a request.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Explanation {
     /// The routes before the one that takes it, and what it fails each of them by.
     pub passed_over: Vec<PassedOver>,
@@ -56,7 +57,7 @@ pub struct Explanation {
 }
 
 /// A route that does not take a request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct PassedOver {
     /// The route.
     pub route: String,
@@ -65,7 +66,7 @@ pub struct PassedOver {
 }
 
 /// The key of a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Key {
     /// Where it was found.
     pub place: String,
@@ -74,7 +75,7 @@ pub struct Key {
 }
 
 /// Where a conversation was served last.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Held {
     /// The backend, if it is still one of the route.
     pub backend: Option<String>,
@@ -85,7 +86,7 @@ pub struct Held {
 }
 
 /// A backend and what would become of the request there.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Explained {
     /// The backend.
     pub backend: String,
@@ -108,7 +109,7 @@ pub struct Explained {
 }
 
 /// A field that is left out.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Dropped {
     /// The field.
     pub field: String,
@@ -117,7 +118,7 @@ pub struct Dropped {
 }
 
 /// What the client is told instead of an answer.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Refused {
     /// The status.
     pub status: u16,

@@ -25,6 +25,8 @@ mod cut;
 mod databricks;
 mod durable;
 mod edges;
+mod explain;
+mod hold;
 mod identity_headers;
 mod jwt_attacks;
 mod oauth;
