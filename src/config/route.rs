@@ -192,7 +192,6 @@ fn sticky(node: &Node<'_>) -> Option<Vec<String>> {
     places.into_iter().collect()
 }
 
-#[expect(clippy::option_option, reason = "what `sticky` says, if it could be read: nothing, or a list")]
 fn hold(node: &Node<'_>, sticky: Option<&Option<Vec<String>>>) -> Option<Duration> {
     let hold = node.deadline()?;
     if sticky.is_some_and(|sticky| sticky.as_ref().is_some_and(Vec::is_empty)) {
