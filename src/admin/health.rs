@@ -25,8 +25,11 @@ pub(super) fn ready() -> Endpoint {
 
 pub(super) fn metrics() -> Endpoint {
     let row = Draft::get("/metrics", "What is counted, in Prometheus' text format").open();
-    row.shows("text/plain; version=0.0.4; charset=utf-8", |running| match running.metrics.text() {
-        Ok(text) => (StatusCode::OK, text),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n").into_bytes()),
+    row.shows("text/plain; version=0.0.4; charset=utf-8", |running| {
+        running.gateway.snapshot().measure();
+        match running.metrics.text() {
+            Ok(text) => (StatusCode::OK, text),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n").into_bytes()),
+        }
     })
 }

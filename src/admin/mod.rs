@@ -41,6 +41,7 @@ use crate::telemetry::Metrics;
 mod access;
 mod config;
 mod endpoint;
+mod explain;
 mod health;
 mod openapi;
 mod path;
@@ -63,6 +64,7 @@ fn endpoints() -> Vec<Endpoint> {
         health::ready(),
         health::metrics(),
         config::endpoint(),
+        explain::endpoint(),
         readiness::endpoint(),
         status::endpoint(),
         version::endpoint(),

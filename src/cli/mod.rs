@@ -12,6 +12,7 @@ use crate::server::Stop;
 
 mod check;
 mod demo;
+mod explain;
 mod operator;
 mod serve;
 mod status;
@@ -26,6 +27,7 @@ const LEARN: &str = "\
 First steps:
   cutover demo                       two small agents, the gateway in front, nothing to install
   cutover check config/first.yaml    is this config right, and what would it do?
+  cutover explain -c FILE body.json  where would this request go, and why?
   cutover serve --config FILE        serve clients until SIGTERM
   echo -n $TOKEN | cutover token hash    the digest of a token, for the config
 
@@ -60,6 +62,8 @@ enum Command {
         /// The config file (YAML)
         file: PathBuf,
     },
+    /// Say where a request would go and why, and what would become of it; nothing is sent
+    Explain(explain::Options),
     /// See it work: two small agents inside this process, split 90/10, no account and no config
     Demo(demo::Options),
     /// See what becomes of a body or a stream between two dialects, and what is left out
@@ -88,6 +92,7 @@ pub fn run() -> ExitCode {
     match Arguments::parse().command {
         Command::Serve { config } => serve::run(&config),
         Command::Check { file } => check::run(&file),
+        Command::Explain(options) => explain::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Translate(options) => translate::run(&options),
         Command::Status(options) => status::run(&options),

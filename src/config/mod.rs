@@ -10,12 +10,15 @@ use std::path::Path;
 mod allow;
 mod auth;
 mod backend;
+mod body_field;
 mod breaker;
 mod ca;
 mod capacity;
+mod condition;
 mod credential;
 mod date;
 mod deadlines;
+mod decimal;
 mod fallback;
 mod health;
 mod interpolate;
@@ -31,6 +34,7 @@ mod plan;
 mod problem;
 mod retry;
 mod route;
+mod rule;
 mod secret;
 mod shadow;
 mod split;
@@ -48,6 +52,7 @@ pub use backend::{Backend, BackendTimeouts, Identity};
 pub use breaker::Breaker;
 pub use ca::CaBundle;
 pub use capacity::Capacity;
+pub use condition::{Condition, Wanted};
 pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, TokenEndpoint};
 pub use deadlines::RouteTimeouts;
 pub use fallback::{Conversations, Fallback, On};
@@ -60,7 +65,8 @@ pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
 pub use retry::{Retries, Retry};
-pub use route::{AnswerShape, Route, Rule, Share};
+pub use route::{AnswerShape, Route, Share};
+pub use rule::{Callers, PATHS, Rule};
 pub use secret::Secret;
 pub use shadow::{Budget, Safe, Shadow, ShadowLimits, SideEffects};
 pub use store::Store;
@@ -197,7 +203,9 @@ fn read(root: &Node<'_>) -> Option<Config> {
     let declared = fields
         .required("backends", backend::CHOICES)
         .and_then(|node| backend::read_all(node, auth.as_ref(), workspace.as_ref()));
-    let routes = fields.required("routes", route::CHOICES).and_then(|node| route::read_all(node, declared.as_deref()));
+    let routes = fields
+        .required("routes", route::CHOICES)
+        .and_then(|node| route::read_all(node, declared.as_deref(), auth.as_ref()));
     let store = fields.or("store", Store::default_beside(root), Store::read);
     let (declared, routes) = (declared?, routes?);
     backend::warn_of_unused(&declared, &routes);

@@ -118,6 +118,14 @@ impl<'a> Node<'a> {
         matches!(self.yaml.data, Data::Map(_))
     }
 
+    /// The first key of a mapping.
+    pub(super) fn first_key(&self) -> Option<&'a str> {
+        match &self.yaml.data {
+            Data::Map(entries) => entries.first().map(|(key, _)| key.text.as_str()),
+            _ => None,
+        }
+    }
+
     pub(super) fn is_list(&self) -> bool {
         matches!(self.yaml.data, Data::List(_))
     }
@@ -154,6 +162,11 @@ impl<'a> Node<'a> {
 
     /// A mapping whose keys are names that the file chooses. An entry with a bad name is noted and left out.
     pub(super) fn entries(&self, wanted: &str) -> Option<Vec<(String, Self)>> {
+        self.keyed(wanted, |key| (!is_name(key)).then(bad_name))
+    }
+
+    /// A mapping whose keys are what `refuse` has no word against. An entry with another one is noted and left out.
+    pub(super) fn keyed(&self, wanted: &str, refuse: impl Fn(&str) -> Option<String>) -> Option<Vec<(String, Self)>> {
         let Data::Map(entries) = &self.yaml.data else { return self.unwanted(wanted) };
         if entries.is_empty() {
             return self.problem(format!("is empty; write {wanted}"));
@@ -161,8 +174,8 @@ impl<'a> Node<'a> {
         let named = |(key, value): (&'a Key, &'a Yaml)| {
             let name = quote(&key.text);
             let node = self.child(value, &name, "*");
-            if !is_name(&key.text) {
-                self.note(Some(key.line), &key.text, bad_name());
+            if let Some(refusal) = refuse(&key.text) {
+                self.note(Some(key.line), &key.text, refusal);
                 return None;
             }
             Some((key.text.clone(), node))
@@ -272,15 +285,6 @@ impl<'a> Node<'a> {
     pub(super) fn name(&self) -> Option<String> {
         let text = self.text("a name")?;
         if is_name(&text.value) { Some(text.value.to_string()) } else { self.problem(bad_name()) }
-    }
-
-    /// Refuses a word that only a later version knows.
-    pub(super) fn refuse_later(&self, word: &str) -> Option<()> {
-        let written = matches!(&self.yaml.data, Data::Scalar(text) if text == word);
-        match later::refusal(&self.shape, word) {
-            Some(refusal) if written => self.problem(refusal),
-            _ => Some(()),
-        }
     }
 
     /// One of some words.

@@ -1,6 +1,10 @@
 //! A pattern of a rule: a text as it stands, or a glob in which `*` is any run of characters.
 
+use std::collections::HashSet;
 use std::fmt;
+
+/// Longest pattern that is held against another one for a text that fits both; what people write is far shorter.
+const LONGEST_MET: usize = 256;
 
 /// What a model or a path is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,23 @@ impl Pattern {
         self.matches(other.text())
     }
 
+    /// A text that fits.
+    #[must_use]
+    pub fn example(&self) -> String {
+        self.text().replace('*', "")
+    }
+
+    /// A text that fits both, if there is one.
+    #[must_use]
+    pub fn meet(&self, other: &Self) -> Option<String> {
+        let (ours, theirs): (Vec<char>, Vec<char>) = (self.text().chars().collect(), other.text().chars().collect());
+        if ours.len().max(theirs.len()) > LONGEST_MET {
+            return None;
+        }
+        let mut text = String::new();
+        meet(&ours, &theirs, &mut HashSet::new(), &mut text).then_some(text)
+    }
+
     fn text(&self) -> &str {
         match self {
             Self::Exact(text) | Self::Glob(text) => text,
@@ -55,6 +76,38 @@ fn glob_matches(glob: &str, text: &str) -> bool {
         }
     }
     text.ends_with(tail)
+}
+
+/// Writes a text that fits what is left of both patterns. What `failed` once is not tried again, which bounds the work by
+/// the product of the lengths, and the depth by their sum.
+fn meet(ours: &[char], theirs: &[char], failed: &mut HashSet<(usize, usize)>, text: &mut String) -> bool {
+    if !failed.insert((ours.len(), theirs.len())) {
+        return false;
+    }
+    let (first, second) = (ours.split_first(), theirs.split_first());
+    // A star that is nothing makes the shortest text.
+    if let Some(('*', rest)) = first
+        && meet(rest, theirs, failed, text)
+    {
+        return true;
+    }
+    if let Some(('*', rest)) = second
+        && meet(ours, rest, failed, text)
+    {
+        return true;
+    }
+    let (letter, ours, theirs) = match (first, second) {
+        (None, None) => return true,
+        (Some(('*', _)), Some((letter, rest))) if *letter != '*' => (*letter, ours, rest),
+        (Some((letter, rest)), Some(('*', _))) if *letter != '*' => (*letter, rest, theirs),
+        (Some((one, rest)), Some((other, others))) if one == other && *one != '*' => (*one, rest, others),
+        _ => return false,
+    };
+    text.push(letter);
+    meet(ours, theirs, failed, text) || {
+        text.pop();
+        false
+    }
 }
 
 impl fmt::Display for Pattern {
@@ -119,6 +172,17 @@ mod tests {
         fn globs_match_as_defined(glob in "[ab*]{0,6}", text in "[ab]{0,8}") {
             let (chars, letters): (Vec<char>, Vec<char>) = (glob.chars().collect(), text.chars().collect());
             prop_assert_eq!(Pattern::new(glob).matches(&text), slowly(&chars, &letters));
+        }
+
+        #[test]
+        fn patterns_meet_where_a_text_fits_both(one in "[ab*]{0,5}", other in "[ab*]{0,5}", text in "[ab]{0,6}") {
+            let (one, other) = (Pattern::new(one), Pattern::new(other));
+            let met = one.meet(&other);
+            prop_assert!(met.is_some() || !(one.matches(&text) && other.matches(&text)));
+            if let Some(text) = met {
+                prop_assert!(one.matches(&text) && other.matches(&text), "{}", text);
+            }
+            prop_assert!(one.matches(&one.example()));
         }
 
         #[test]

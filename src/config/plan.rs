@@ -88,10 +88,7 @@ impl Config {
     }
 
     fn route_plan(&self, route: &Route, page: &mut Page) {
-        let named = |name: &str, pattern: &Option<_>| pattern.as_ref().map(|pattern| format!("{name} {pattern}"));
-        let rule = [named("model", &route.rule.model), named("path", &route.rule.path)];
-        let rule = rule.into_iter().flatten().collect::<Vec<_>>().join(" and ");
-        page.row("takes", if rule.is_empty() { "everything" } else { &rule });
+        page.row("takes", &route.rule);
         callers_of(route, page);
         self.split_plan(&route.split, page);
         page.row(
@@ -102,6 +99,9 @@ impl Config {
                 Some(places) => places.join(", "),
             },
         );
+        if let Some(hold) = route.hold {
+            page.row("held", format!("where it started, until it has been silent for {}", spell(hold)));
+        }
         page.row("answers", answers(route));
         page.row(
             "tools",

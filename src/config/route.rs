@@ -1,14 +1,17 @@
 //! `routes`: which requests go where, in which shares, and what clients see.
 
+use std::time::Duration;
+
 use http::HeaderName;
 
 use super::allow::Allow;
+use super::auth::Auth;
 use super::backend::Declared;
 use super::deadlines::RouteTimeouts;
 use super::fallback::Fallback;
 use super::node::{Fields, Node};
-use super::pattern::Pattern;
 use super::retry::Retry;
+use super::rule::Rule;
 use super::shadow::Shadow;
 use super::split;
 use crate::dialect::{ALL, Dialect};
@@ -25,12 +28,13 @@ const ANSWERS: [(&str, AnswerShape); 3] =
 const LEGACY: [&str; 2] = ["chat_agent", "chat_model"];
 
 /// What a route may say.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "name",
     "match",
     "allow",
     "split",
     "sticky",
+    "hold",
     "answer",
     "legacy_dialect",
     "show_server_tools",
@@ -53,6 +57,8 @@ pub struct Route {
     pub split: Vec<Share>,
     /// Where the key of a conversation is looked for; none: every explicit conversation id; empty: nowhere.
     pub sticky: Option<Vec<String>>,
+    /// How long a conversation may be silent and is still held where it was; none: its key alone says where it goes.
+    pub hold: Option<Duration>,
     /// In which shape `chat/completions` answers.
     pub answer: AnswerShape,
     /// The legacy chat dialect of its clients: as the file says, or that of the first backend of the split that speaks
@@ -70,15 +76,6 @@ pub struct Route {
     pub shadow: Option<Shadow>,
 }
 
-/// Which requests a route takes: those that fit every pattern there is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rule {
-    /// The model that is asked for.
-    pub model: Option<Pattern>,
-    /// The path of the request.
-    pub path: Option<Pattern>,
-}
-
 /// A backend's share of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
@@ -86,6 +83,8 @@ pub struct Share {
     pub backend: usize,
     /// Hundredths of a percent; those of a route sum to 10,000.
     pub basis_points: u32,
+    /// The part as it was written, in millionths: nothing is rounded, so that a part which did not change weighs the same.
+    pub part: u64,
 }
 
 /// In which shape `chat/completions` answers on a route with a legacy chat backend.
@@ -101,12 +100,12 @@ pub enum AnswerShape {
 }
 
 /// Reads all routes; `backends` is none if they could not be read themselves.
-pub(super) fn read_all(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Vec<Route>> {
+pub(super) fn read_all(node: &Node<'_>, backends: Option<&[Declared<'_>]>, auth: Option<&Auth>) -> Option<Vec<Route>> {
     let items = node.items(CHOICES)?;
     if items.is_empty() {
         return node.problem(format!("is empty; write {CHOICES}"));
     }
-    let read: Vec<_> = items.iter().map(|item| (item, Route::read(item, backends))).collect();
+    let read: Vec<_> = items.iter().map(|item| (item, Route::read(item, backends, auth))).collect();
     let whole: Vec<_> = read.iter().filter_map(|(node, route)| Some((*node, route.as_ref()?))).collect();
     check_names(&whole);
     check_reach(&whole);
@@ -137,18 +136,32 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
                 winner.name,
                 first.place()
             ));
+            continue;
+        }
+        for (first, winner) in routes.iter().take(place) {
+            if let Some(both) = winner.rule.crosses(&route.rule) {
+                node.warn(format!(
+                    "route `{}` and route `{}`, {}, both take {both}, and neither takes all that the other one does; `{}` \
+                     comes first and gets it; narrow one of them if that is not meant",
+                    route.name,
+                    winner.name,
+                    first.place(),
+                    winner.name
+                ));
+            }
         }
     }
 }
 
 impl Route {
-    fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
+    fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>, auth: Option<&Auth>) -> Option<Self> {
         let fields = node.fields(&KEYS)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
-        let rule = fields.or("match", Rule::default(), Rule::read);
+        let rule = fields.or("match", Rule::default(), |node| Rule::read(node, auth));
         let allow = fields.or("allow", Allow::default(), Allow::read);
         let split = fields.required("split", split::CHOICES).and_then(|node| split::read(node, backends));
         let sticky = fields.or("sticky", None, |node| sticky(node).map(Some));
+        let hold = fields.or("hold", None, |node| hold(node, sticky.as_ref()).map(Some));
         let legacy_clients = legacy_clients(&fields, split.as_deref(), backends);
         let answer = fields.or("answer", AnswerShape::default(), |node| answer(node, legacy_clients));
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
@@ -162,6 +175,7 @@ impl Route {
             allow: allow?,
             split: split?,
             sticky: sticky?,
+            hold: hold?,
             answer: answer?,
             legacy_dialect: legacy_clients?.0,
             show_server_tools: show_server_tools?,
@@ -173,49 +187,21 @@ impl Route {
     }
 }
 
-impl Rule {
-    fn read(node: &Node<'_>) -> Option<Self> {
-        // `match:` with nothing below it is what is left when its lines are commented out: everything matches.
-        if node.is_null() {
-            return Some(Self::default());
-        }
-        let fields = node.fields(&["model", "path"])?;
-        let model = fields.or("model", None, |node| Some(Some(pattern(node, "the name of a model")?)));
-        let path = fields.or("path", None, |node| path(node).map(Some));
-        Some(Self { model: model?, path: path? })
-    }
-
-    /// Whether this rule takes everything that the other one would.
-    fn covers(&self, other: &Self) -> bool {
-        let covers = |ours: &Option<Pattern>, theirs: &Option<Pattern>| match (ours, theirs) {
-            (None, _) => true,
-            // Even `*` asks for a model that is named at all.
-            (Some(_), None) => false,
-            (Some(ours), Some(theirs)) => ours.covers(theirs),
-        };
-        covers(&self.model, &other.model) && covers(&self.path, &other.path)
-    }
-}
-
-fn pattern(node: &Node<'_>, wanted: &str) -> Option<Pattern> {
-    Some(Pattern::new(node.text(wanted)?.value.as_str()))
-}
-
-fn path(node: &Node<'_>) -> Option<Pattern> {
-    let pattern = pattern(node, "a path such as `/v1/responses` or `/v1/*`")?;
-    if pattern.to_string().starts_with(['/', '*']) {
-        return Some(pattern);
-    }
-    node.problem("a path begins with `/`; write `/v1/responses` or `/v1/*`, say")
-}
-
 fn sticky(node: &Node<'_>) -> Option<Vec<String>> {
     let places: Vec<_> = node.items(STICKY)?.iter().map(sticky_place).collect();
     places.into_iter().collect()
 }
 
+fn hold(node: &Node<'_>, sticky: Option<&Option<Vec<String>>>) -> Option<Duration> {
+    let hold = node.deadline()?;
+    if sticky.is_some_and(|sticky| sticky.as_ref().is_some_and(Vec::is_empty)) {
+        return node
+            .problem("holds nothing: with `sticky: []` no request belongs to a conversation; remove one of them");
+    }
+    Some(hold)
+}
+
 fn sticky_place(node: &Node<'_>) -> Option<String> {
-    node.refuse_later("fingerprint")?;
     let wanted = "a field of the body such as `custom_inputs.thread_id`, or a header such as `header:x-session-id`";
     node.parsed(wanted, |text| {
         let fits = match text.strip_prefix("header:") {

@@ -41,10 +41,23 @@ pub(super) fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option
     if parts.iter().all(|part| *part == 0) {
         return node.problem("every part is zero; give at least one backend a part");
     }
-    let points = basis_points(&parts);
-    Some(
-        read.iter().zip(points).map(|((backend, _), basis_points)| Share { backend: *backend, basis_points }).collect(),
-    )
+    warn_of_percentages(node, &parts);
+    let shares = read.into_iter().zip(basis_points(&parts));
+    Some(shares.map(|((backend, part), basis_points)| Share { backend, basis_points, part }).collect())
+}
+
+/// Parts are parts of their sum, whatever that is; a sum of nearly a hundred looks like percentages with a slip in them.
+fn warn_of_percentages(node: &Node<'_>, parts: &[u64]) {
+    const HUNDRED: u64 = 100_000_000;
+    let sum: u64 = parts.iter().sum();
+    let alike = parts.windows(2).all(|pair| matches!(pair, [one, other] if one == other));
+    if sum != HUNDRED && sum.abs_diff(HUNDRED) <= HUNDRED / 10 && !alike {
+        let sum = format!("{}.{:06}", sum / 1_000_000, sum % 1_000_000);
+        let sum = sum.trim_end_matches('0').trim_end_matches('.');
+        node.warn(format!(
+            "the parts sum to {sum}, not to 100, and are taken as parts of {sum}; is one of them a slip?"
+        ));
+    }
 }
 
 /// The place of a backend by its name.

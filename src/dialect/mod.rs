@@ -49,6 +49,18 @@ pub fn named(name: &str) -> Option<&'static dyn Dialect> {
     BACKENDS.iter().copied().find(|dialect| dialect.name() == name)
 }
 
+/// The fields of a request that may stand in the wrapping of a scoring server; `None` if it stands there bare. What is
+/// decided by a field is decided alike whether or not it is wrapped.
+///
+/// # Errors
+/// `InvalidField` or `MalformedBody` for a wrapping that does not hold one request.
+pub fn unwrapped<'a>(body: &Body<'a>) -> Result<Option<Body<'a>>, Error> {
+    if ["input", "messages", "query"].into_iter().any(|field| body.given(field).is_some()) {
+        return Ok(None);
+    }
+    Ok(chat_messages::unwrap(body)?.map(|row| row.body))
+}
+
 /// One wire format of request, answer, stream and error.
 pub trait Dialect: Send + Sync + 'static {
     /// Its name in the config, in headers, logs and metrics.

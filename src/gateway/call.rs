@@ -15,46 +15,17 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::request::Parts;
-
 use super::course::{self, Course};
+use super::decide::Received;
 use super::exchange::Exchange;
-use super::receive::Entrance;
 use super::relay::{self, Answered};
-use super::translate::{self, Arrived, Outbound};
-use crate::auth::Caller;
+use super::translate::Outbound;
 use crate::error::{Error, Kind};
-use crate::ir::Body;
 use crate::telemetry::Reason;
 use crate::upstream::{Backend, Call, Reply};
 
 /// The first wait before a call is made again; twice as long each time.
 const BACK_OFF: Duration = Duration::from_millis(25);
-
-/// A request as it was received, from which it is made for any backend.
-#[derive(Clone, Copy)]
-pub(super) struct Received<'a> {
-    pub(super) entrance: &'a Entrance,
-    pub(super) head: &'a Parts,
-    pub(super) bytes: &'a Bytes,
-    pub(super) caller: &'a Arc<Caller>,
-}
-
-impl Received<'_> {
-    /// The request in a backend's dialect.
-    pub(super) fn translated(
-        &self,
-        body: &Body<'_>,
-        course: &Course<'_>,
-        backend: &Arc<Backend>,
-        exchange: &Exchange,
-    ) -> Result<Outbound, Error> {
-        let Self { entrance, head, bytes, caller } = *self;
-        let arrived = Arrived { entrance, bytes, body, headers: &head.headers, caller, id: &exchange.request_id };
-        translate::request(&arrived, course.route, Arc::clone(backend))
-    }
-}
 
 /// Calls, and takes the answer to the point where the client's can begin. Without `received` there is nothing from which
 /// the request could be made for another backend.
@@ -175,8 +146,9 @@ fn elsewhere(
     let place = other(course, reason, &received)?;
     let backend = course.at(place)?;
     // What it refuses of the request is not told: the client asked for another backend's answer.
-    let body = Body::parse(received.bytes).ok()?;
-    let outbound = received.translated(&body, course, backend, exchange).ok()?;
+    let outbound =
+        received.peek(|peeked| received.translated(peeked, course.route, backend, &exchange.request_id).ok());
+    let outbound = outbound??;
     if backend.is_failing() && !course.snapshot.withdraw() {
         return None;
     }
@@ -186,8 +158,7 @@ fn elsewhere(
 
 fn other(course: &Course<'_>, reason: Reason, received: &Received<'_>) -> Option<usize> {
     course.conduct.fallback?;
-    let body = Body::parse(received.bytes).ok()?;
-    course.after(reason, &body, &received.head.headers)
+    received.peek(|peeked| course.after(reason, peeked.fields, &received.head.headers))?
 }
 
 /// Somewhere between nothing and the full wait, so that those who failed together do not come back together.

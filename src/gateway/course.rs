@@ -41,6 +41,17 @@ pub(super) struct Course<'s> {
     pub(super) forced: bool,
 }
 
+/// Where a request goes whose backend is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detour {
+    /// Its backend is not left alone.
+    None,
+    /// To this one.
+    To(usize),
+    /// There all the same, because all of them are left alone.
+    Forced,
+}
+
 /// What binds a request to the backend that it was routed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bond {
@@ -98,14 +109,19 @@ fn lists(on: On, reason: Reason) -> bool {
 }
 
 impl<'s> Course<'s> {
-    /// The way of a request whose route and backend are chosen.
+    /// The way of a request whose route and backend are chosen, and that takes it now.
     pub(super) fn of(snapshot: &'s Snapshot, decision: &Decision<'s>, exchange: &mut Exchange) -> Result<Self, Error> {
+        let course = Self::planned(snapshot, decision)?;
+        exchange.routed(course.route, course.backend()?, snapshot.arm(course.index, course.place));
+        Ok(course)
+    }
+
+    /// The way of a request whose route and backend are chosen.
+    pub(super) fn planned(snapshot: &'s Snapshot, decision: &Decision<'s>) -> Result<Self, Error> {
         let no_route = || Error::new(Kind::Internal, "the route is not there");
         let conduct = snapshot.conduct(decision.index).ok_or_else(no_route)?;
         let (route, index, place) = (decision.route, decision.index, decision.backend);
-        let course = Self { snapshot, route, conduct, index, place, moved: false, forced: false };
-        exchange.routed(route, course.backend()?, snapshot.arm(index, place));
-        Ok(course)
+        Ok(Self { snapshot, route, conduct, index, place, moved: false, forced: false })
     }
 
     /// The backend that it goes to.
@@ -121,17 +137,29 @@ impl<'s> Course<'s> {
         headers: &HeaderMap,
         exchange: &mut Exchange,
     ) -> Result<Self, Error> {
-        let backend = self.backend()?;
-        let Some(left) = backend.pause() else { return Ok(self) };
-        let bond = Bond::of(self.route, Some(backend), body, headers);
-        if let Some(place) = self.fallback(Reason::Open, bond).or_else(|| self.another(bond)) {
-            self.go(place, Reason::Open, exchange);
-        } else if self.places().all(|place| self.at(place).is_none_or(|backend| backend.pause().is_some())) {
-            self.forced = true;
-        } else {
-            return Err(backend.resting(left));
+        match self.detour(body, headers)? {
+            Detour::None => {}
+            Detour::To(place) => self.go(place, Reason::Open, exchange),
+            Detour::Forced => self.forced = true,
         }
         Ok(self)
+    }
+
+    /// Where a request goes whose backend is left alone.
+    ///
+    /// # Errors
+    /// When it can only wait.
+    pub(super) fn detour(&self, body: &Body<'_>, headers: &HeaderMap) -> Result<Detour, Error> {
+        let backend = self.backend()?;
+        let Some(left) = backend.pause() else { return Ok(Detour::None) };
+        let bond = Bond::of(self.route, Some(backend), body, headers);
+        if let Some(place) = self.fallback(Reason::Open, bond).or_else(|| self.another(bond)) {
+            Ok(Detour::To(place))
+        } else if self.places().all(|place| self.at(place).is_none_or(|backend| backend.pause().is_some())) {
+            Ok(Detour::Forced)
+        } else {
+            Err(backend.resting(left))
+        }
     }
 
     /// The backend that may answer after this failure; `body` is the request as it came.

@@ -93,6 +93,11 @@ impl Exchange {
         }
     }
 
+    /// When it began.
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
     /// It is known where the request goes.
     pub(super) fn routed(&mut self, route: &Route, backend: &Backend, arm: Option<Arm>) {
         route.name.clone_into(&mut self.summary.route);

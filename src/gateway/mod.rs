@@ -11,18 +11,19 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::config::ClientLimits;
-use crate::error::{Error, Kind};
-use crate::ir;
-use crate::route::Peek;
+use crate::error::Error;
 use crate::server::{Ending, PeerName};
 use crate::telemetry::Metrics;
 
 mod admission;
 mod call;
 mod course;
+mod decide;
 mod exchange;
+mod explain;
 mod lookup;
 mod made;
+mod observed;
 mod receive;
 mod relay;
 mod reply;
@@ -32,12 +33,13 @@ mod workspace;
 
 pub use crate::dialect::Transcoder;
 pub use exchange::{Exchange, Observer, Summary};
+pub use explain::{Asked, Dropped, Explained, Explanation, Held, Key, PassedOver, Refused};
 pub(crate) use receive::body as read_body;
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
 
-use call::Received;
 use course::Course;
+use decide::{Received, decide};
 use receive::Entrance;
 use relay::Answered;
 use workspace::Workspace;
@@ -121,19 +123,16 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         return call::answered(course, outbound, None, exchange).await.map_err(made::unknown);
     }
     let bytes = receive::body(incoming, &snapshot.limits, &snapshot.timeouts).await?;
-    let received = Received { entrance: &entrance, head: &head, bytes: &bytes, caller: &caller };
-    let (course, outbound) = {
-        // 3. Peek: the body's top-level fields, read no further.
-        let body = ir::Body::parse(&bytes)?;
-        let model = entrance.model(&body)?;
-        let (path, headers) = (head.uri.path(), &head.headers);
-        let peek = Peek { model: model.as_deref(), path, caller: &caller, headers, body: &body };
-        // 4. Route, around a backend that is left alone.
-        let decision = snapshot.routes.pick(peek)?;
-        let course = Course::of(snapshot, &decision, exchange)?.around(&body, headers, exchange)?;
+    let received =
+        Received { entrance: &entrance, head: &head, bytes: &bytes, caller: &caller, at: exchange.started() };
+    // 3. Peek, and 4. route; around a backend that is left alone.
+    let (course, outbound) = decide(snapshot, &received, &mut (), |decision, peeked| {
+        snapshot.note(decision, received.at);
+        let course = Course::of(snapshot, decision, exchange)?.around(peeked.fields, &head.headers, exchange)?;
         // 5. Translate the request.
-        (course, received.translated(&body, &course, course.backend()?, exchange)?)
-    };
+        let outbound = received.translated(peeked, course.route, course.backend()?, &exchange.request_id)?;
+        Ok((course, outbound))
+    })?;
     // 6. Call, again or elsewhere if need be. 7. Relay.
     call::answered(course, outbound, Some(received), exchange).await
 }

@@ -8,7 +8,7 @@ use hyper::body::{Body as _, Incoming};
 use super::lookup::Lookup;
 use super::made::Made;
 use crate::config::{ClientLimits, ClientTimeouts};
-use crate::dialect::Surface;
+use crate::dialect::{self, Surface};
 use crate::error::{Error, Kind};
 use crate::ir::{self, Str};
 
@@ -103,6 +103,18 @@ impl Entrance {
     }
 }
 
+impl Entrance {
+    /// Whether a request that comes through it is routed.
+    pub(super) fn leads_to_a_route(&self) -> bool {
+        matches!(self, Self::Responses | Self::ChatCompletions | Self::Invocations(_))
+    }
+
+    /// The fields that decide where a request goes, where they are wrapped as a scoring server takes them.
+    pub(super) fn unwrapped<'a>(&self, body: &ir::Body<'a>) -> Result<Option<ir::Body<'a>>, Error> {
+        if *self == Self::Responses { Ok(None) } else { dialect::unwrapped(body) }
+    }
+}
+
 /// The name in `/serving-endpoints/{name}/invocations`.
 fn endpoint(path: &str) -> Option<&str> {
     let name = path.strip_prefix("/serving-endpoints/")?.strip_suffix("/invocations")?;
@@ -159,6 +171,17 @@ mod tests {
         assert_eq!(post("/invocations"), Entrance::Invocations(None));
         assert_eq!(post("/serving-endpoints/my-agent/invocations"), Entrance::Invocations(Some("my-agent".into())));
         assert_eq!(Entrance::of(&Method::GET, "/v1/models").unwrap(), Entrance::Models);
+    }
+
+    #[test]
+    fn rules_know_the_paths_that_lead_to_a_route() {
+        let known = crate::config::PATHS;
+        for path in known {
+            assert!(Entrance::of(&Method::POST, &path.replace('*', "x")).unwrap().leads_to_a_route(), "{path}");
+        }
+        for (path, _) in PATHS.iter().filter(|(_, entrance)| entrance.leads_to_a_route()) {
+            assert!(known.contains(path), "{path}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::workspace::Workspace;
 use crate::auth::Authenticator;
 use crate::config::{self, ClientLimits, ClientTimeouts, Config};
 use crate::route::Table;
-use crate::telemetry::{Arm, Metrics};
+use crate::telemetry::{Arm, Metrics, SplitMeters};
 use crate::upstream::{Backend, Budget};
 
 /// A config made ready to serve.
@@ -38,6 +38,8 @@ pub struct Snapshot {
     retries: config::Retries,
     conducts: Vec<Conduct>,
     arms: HashMap<(usize, usize), Arm>,
+    /// Of each route.
+    pub(super) splits: Vec<SplitMeters>,
     metrics: Arc<Metrics>,
 }
 
@@ -58,7 +60,7 @@ impl Snapshot {
         let backends = backends.collect::<io::Result<Vec<_>>>()?;
         let conducts = config.routes.iter().map(|route| conduct(route, &backends, metrics));
         let conducts = conducts.collect::<io::Result<_>>()?;
-        let routes = Table::new(config);
+        let routes = Table::new(config, previous.map(|previous| &previous.routes));
         let mut arms = HashMap::new();
         for (index, route) in routes.iter().enumerate() {
             let fallback = config.routes.get(index).and_then(|route| route.fallback).map(|fallback| fallback.to);
@@ -67,6 +69,11 @@ impl Snapshot {
                 arms.insert((index, backend), metrics.arm(&route.name, name));
             }
         }
+        let splits = routes.iter().map(|route| {
+            let name = |place: usize| backends.get(place).map_or("", |backend| backend.name.as_str());
+            metrics.splits.of(&route.name, route.split.iter().map(|(place, _)| (place, name(place))))
+        });
+        let splits = splits.collect();
         Ok(Self {
             config: Arc::new(config.clone()),
             auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
@@ -81,6 +88,7 @@ impl Snapshot {
             retries: config.retries,
             conducts,
             arms,
+            splits,
             metrics: Arc::clone(metrics),
         })
     }
@@ -96,6 +104,11 @@ impl Snapshot {
         self.arms.iter().filter_map(move |((route, backend), arm)| {
             Some((*routes.get(*route)?, self.backends.get(*backend)?.name.as_str(), arm.ended()))
         })
+    }
+
+    /// Whether a backend takes calls now, so that conversations can be held at it.
+    pub(super) fn is_usable(&self, backend: usize) -> bool {
+        self.backends.get(backend).is_some_and(|backend| backend.pause().is_none())
     }
 
     /// What a route does with its calls.

@@ -83,6 +83,8 @@ pub(super) struct Arrived<'a> {
     pub(super) bytes: &'a Bytes,
     /// Its body's top-level fields.
     pub(super) body: &'a Body<'a>,
+    /// The fields that decide where it goes: the same, or those inside its wrapping.
+    pub(super) fields: &'a Body<'a>,
     /// Its headers.
     pub(super) headers: &'a HeaderMap,
     /// Who sent it.
@@ -93,7 +95,7 @@ pub(super) struct Arrived<'a> {
 
 /// Translates a request for the backend it was routed to.
 pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend>) -> Result<Outbound, Error> {
-    let Arrived { entrance, bytes, body, headers, caller, id } = *arrived;
+    let Arrived { entrance, bytes, body, fields, headers, caller, id } = *arrived;
     let voices = Voices::of(entrance, body, route)?;
     let alike = voices.reads.name() == backend.dialect.name();
     // Clients of invocations know no `event:` lines and read errors of another shape.
@@ -107,7 +109,7 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
         params.filter(|param| param.field == Field::PreviousResponse).for_each(|param| param.value = theirs);
     }
     let kept = if previous.is_some() || keeps(&request) { Kept::Begun } else { Kept::No };
-    let conversation = route.conversation(body, headers);
+    let conversation = route.conversation(fields, headers);
     let target = Target {
         model: backend.model.as_deref(),
         stream: request.stream || backend.dialect.always_streams(),

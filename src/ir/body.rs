@@ -93,6 +93,31 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// The value at a dotted path, for whoever decides by it; `None` when absent or `null`. Whoever reads the body after
+    /// us must find the same value, so nothing that parsers read in different ways is let through.
+    ///
+    /// # Errors
+    /// `MalformedBody` if an object on the way names the next step twice; `InvalidField` if it has it in other letters.
+    pub fn decisive(&self, path: &str) -> Result<Option<&'a RawValue>, Error> {
+        let mut value: Option<&'a RawValue> = None;
+        let mut end = 0;
+        for step in path.split('.') {
+            end += step.len();
+            let place = path.get(..end).unwrap_or(path);
+            let found = match value {
+                None => only(&self.fields, step, place)?,
+                Some(outer) => match serde_json::from_str::<Fields<'a>>(outer.get()) {
+                    Ok(inner) => only(&inner.0, step, place)?,
+                    Err(_) => None,
+                },
+            };
+            let Some(found) = found.filter(|value| value.get() != "null") else { return Ok(None) };
+            value = Some(found);
+            end += 1;
+        }
+        Ok(value)
+    }
+
     /// All fields in the order of the body.
     pub fn iter(&self) -> impl Iterator<Item = (&Str<'a>, &'a RawValue)> {
         self.fields.iter().map(|(key, value)| (key, *value))
@@ -111,6 +136,27 @@ impl<'a> Body<'a> {
         }
         Ok(())
     }
+}
+
+/// The one value of a field that something is decided by; `place` is its path.
+fn only<'a>(fields: &[(Str<'a>, &'a RawValue)], name: &str, place: &str) -> Result<Option<&'a RawValue>, Error> {
+    let mut found = None;
+    for (key, value) in fields {
+        if *key == *name {
+            if found.replace(*value).is_some() {
+                return Err(Error::new(Kind::MalformedBody, format!("`{place}` is given twice")).param(place));
+            }
+        } else if folded(key).eq(folded(name)) {
+            let message = format!("`{key}` is not a field; write `{place}` in these letters");
+            return Err(Error::new(Kind::InvalidField, message).param(place));
+        }
+    }
+    Ok(found)
+}
+
+/// The letters of a name without their case, also of those beyond ASCII that some parsers take for ASCII ones.
+fn folded(name: &str) -> impl Iterator<Item = char> {
+    name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
 /// The deepest nesting of arrays and objects; strings are skipped, so brackets in them do not count.
@@ -211,6 +257,32 @@ mod tests {
         assert!(Body::of(vec![("a".into(), value), ("b".into(), value)]).is_ok());
         let error = Body::of(vec![("a".into(), value), ("a".into(), value)]).unwrap_err();
         assert_eq!((error.kind(), error.field()), (Kind::MalformedBody, Some("a")));
+    }
+
+    #[test]
+    fn what_is_decided_by_is_there_once_and_in_one_spelling() {
+        let found = |body: &'static str, path: &str| {
+            let body = Body::parse(body.as_bytes()).unwrap();
+            let value = body.decisive(path).map(|value| value.map(|value| value.get().to_owned()));
+            value.map_err(|error| (error.kind(), error.message().to_owned()))
+        };
+        let value = |text: &str| Ok(Some(text.to_owned()));
+        assert_eq!(found(r#"{"a":{"b":{"c":7}}}"#, "a.b.c"), value("7"));
+        assert_eq!(found(r#"{"a":{"\u0062":"x"}}"#, "a.b"), value(r#""x""#));
+        assert_eq!(found(r#"{"a":{"b":{}}}"#, "a.b"), value("{}"));
+        for nothing in ["{}", r#"{"a":null}"#, r#"{"a":{"b":null}}"#, r#"{"a":[{"b":1}]}"#, r#"{"a":"b"}"#] {
+            assert_eq!(found(nothing, "a.b"), Ok(None), "{nothing}");
+        }
+        let twice = Err((Kind::MalformedBody, "`a.b` is given twice".to_owned()));
+        assert_eq!(found(r#"{"a":{"b":1,"b":1}}"#, "a.b"), twice);
+        assert_eq!(found(r#"{"a":{"b":1,"\u0062":2}}"#, "a.b"), twice);
+        for twin in [r#"{"a":{"B":1}}"#, r#"{"a":{"b":1,"B":2}}"#, r#"{"A":{"b":1}}"#] {
+            assert_eq!(found(twin, "a.b").unwrap_err().0, Kind::InvalidField, "{twin}");
+        }
+        // Go's parser takes the Kelvin sign for a k, and the long s for an s.
+        assert_eq!(found("{\"\u{212a}\":1}", "k").unwrap_err().0, Kind::InvalidField);
+        assert_eq!(found("{\"u\u{17f}er\":1}", "user").unwrap_err().0, Kind::InvalidField);
+        assert_eq!(found(r#"{"ab":1,"b":{"a":2}}"#, "a"), Ok(None));
     }
 
     #[test]

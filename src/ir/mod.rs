@@ -12,6 +12,7 @@ mod event;
 mod field;
 mod fragment;
 pub mod legal;
+mod opening;
 mod request;
 mod text;
 
@@ -21,5 +22,6 @@ pub use body::Body;
 pub use event::Event;
 pub use field::{Carry, Field, Param, Value};
 pub use fragment::{Fragment, Sink};
+pub use opening::Opening;
 pub use request::{Call, CallOutput, Dropped, Format, Item, Message, Part, Reasoning, Request, Role, Tool, ToolChoice};
 pub use text::{Json, Str, json};

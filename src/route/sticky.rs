@@ -1,9 +1,13 @@
 //! What keeps one conversation on one backend: the sticky key of a request, and the ids that we mint.
 
-use http::HeaderMap;
-use xxhash_rust::xxh3::xxh3_64;
+use std::fmt;
 
-use crate::ir::Body;
+use http::HeaderMap;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
+use super::Peek;
+use crate::auth::Caller;
+use crate::ir::{Body, Opening, Str};
 
 /// Where a conversation id is looked for when a route does not say: every place that a client names one explicitly.
 const PATHS: &[&str] = &[
@@ -21,24 +25,52 @@ const HEADERS: &[&str] = &["x-conversation-id", "x-session-id", "session_id"];
 /// Longest key that is used; a longer one is not a conversation id.
 const LONGEST: usize = 1024;
 
+/// What stands for a conversation that its client has given no name.
+const FINGERPRINT: &str = "fingerprint";
+
 /// The places of a route's sticky key, in order.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Sticky {
     places: Vec<Place>,
 }
 
-#[derive(Debug)]
-enum Place {
+/// A place where the key of a conversation is looked for.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A field of the body, by its dotted path.
     Path(String),
+    /// A header.
     Header(String),
+    /// Who calls, and how the conversation opens.
+    Fingerprint,
+}
+
+/// The key of a conversation, and where it was found.
+#[derive(Debug)]
+pub struct Key<'t, 'a> {
+    /// The key.
+    pub text: Str<'a>,
+    /// Where it was found.
+    pub place: &'t Place,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => f.write_str(path),
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::Fingerprint => f.write_str(FINGERPRINT),
+        }
+    }
 }
 
 impl Sticky {
-    /// The places a config lists (body paths, or `header:NAME`), or the default ones.
+    /// The places a config lists (body paths, `header:NAME`, or `fingerprint`), or the default ones.
     #[must_use]
     pub fn new(listed: Option<&[String]>) -> Self {
         let place = |text: &String| match text.strip_prefix("header:") {
             Some(name) => Place::Header(name.to_ascii_lowercase()),
+            None if text == FINGERPRINT => Place::Fingerprint,
             None => Place::Path(text.clone()),
         };
         let places = match listed {
@@ -53,17 +85,51 @@ impl Sticky {
 
     /// The key of a request: the first place that has one.
     #[must_use]
-    pub fn key(&self, body: &Body<'_>, headers: &HeaderMap) -> Option<String> {
-        self.places
-            .iter()
-            .find_map(|place| match place {
-                Place::Path(path) => body.scalar_at(path).map(|text| text.to_string()),
-                Place::Header(name) => {
-                    headers.get(name)?.to_str().ok().filter(|text| !text.is_empty()).map(str::to_owned)
-                }
-            })
-            .filter(|key| key.len() <= LONGEST)
+    pub fn key<'t, 'a>(&'t self, peek: &Peek<'a>) -> Option<Key<'t, 'a>> {
+        let found = |place: &'t Place| {
+            let text = match place {
+                Place::Fingerprint => fingerprint(peek.body, peek.caller).map(Str::from),
+                named => named_at(named, peek.body, peek.headers),
+            };
+            text.map(|text| Key { text, place })
+        };
+        self.places.iter().find_map(found).filter(|key| key.text.len() <= LONGEST)
     }
+
+    /// The name that the client has given the conversation, if it has. A fingerprint is none: conversations that open
+    /// alike have the same one.
+    #[must_use]
+    pub fn name<'a>(&self, body: &'a Body<'a>, headers: &'a HeaderMap) -> Option<Str<'a>> {
+        self.places.iter().find_map(|place| named_at(place, body, headers)).filter(|name| name.len() <= LONGEST)
+    }
+}
+
+/// What a client has named at a place.
+fn named_at<'a>(place: &Place, body: &'a Body<'a>, headers: &'a HeaderMap) -> Option<Str<'a>> {
+    match place {
+        Place::Path(path) => body.scalar_at(path),
+        Place::Header(name) => headers.get(name)?.to_str().ok().filter(|text| !text.is_empty()).map(Str::from),
+        Place::Fingerprint => None,
+    }
+}
+
+/// A hash over who calls and how the conversation opens, as far as it has opened.
+fn fingerprint(body: &Body<'_>, caller: &Caller) -> Option<String> {
+    let opening = Opening::of(body)?;
+    let mut hash = Xxh3::new();
+    // Lengths keep apart what would read alike when written together.
+    let mut add = |text: &str| {
+        hash.update(&text.len().to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    add(&caller.name);
+    for texts in [&opening.instructions, &opening.said] {
+        add("");
+        for text in texts {
+            add(text);
+        }
+    }
+    Some(format!("{:032x}", hash.digest128()))
 }
 
 /// Letters and digits of the ids we mint.
@@ -102,14 +168,41 @@ fn digits(mut number: u64) -> impl Iterator<Item = char> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::auth::Kind;
 
     fn key(sticky: &Sticky, body: &str, header: Option<(&'static str, &'static str)>) -> Option<String> {
         let mut headers = HeaderMap::new();
         if let Some((name, value)) = header {
             headers.insert(name, value.parse().unwrap());
         }
-        sticky.key(&Body::parse(body.as_bytes()).unwrap(), &headers)
+        key_of(sticky, body, &headers, "caller")
+    }
+
+    fn key_of(sticky: &Sticky, body: &str, headers: &HeaderMap, caller: &str) -> Option<String> {
+        let (body, caller) = (Body::parse(body.as_bytes()).unwrap(), Caller::named(caller, Kind::Pat));
+        let peek = Peek { model: None, path: "/responses", caller: &caller, headers, body: &body, at: Instant::now() };
+        sticky.key(&peek).map(|key| key.text.into_string())
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_one_caller_and_one_opening_in_every_dialect() {
+        let sticky = Sticky::new(Some(&["user".to_owned(), "fingerprint".to_owned()]));
+        let of = |body: &str, caller: &str| key_of(&sticky, body, &HeaderMap::new(), caller).unwrap();
+        let first = of(r#"{"instructions":"be kind","input":"hi"}"#, "a");
+        let later = r#"{"messages":[{"role":"system","content":"be kind"},{"role":"user","content":"hi"},
+            {"role":"assistant","content":"yes?"},{"role":"user","content":"more"}]}"#;
+        assert_eq!(of(later, "a"), first);
+        assert_ne!(of(later, "b"), first);
+        assert_ne!(of(r#"{"instructions":"be kindh","input":"i"}"#, "a"), first);
+        assert_ne!(of(r#"{"input":"hi"}"#, "a"), first);
+        assert_eq!(of(r#"{"input":"hi","user":"u"}"#, "a"), "u");
+        // It keeps a conversation on its backend, and is no name that an agent may remember it by.
+        let (body, headers) = (Body::parse(br#"{"input":"hi"}"#).unwrap(), HeaderMap::new());
+        assert_eq!(sticky.name(&body, &headers), None);
+        assert_eq!(key_of(&Sticky::new(None), r#"{"input":"hi"}"#, &HeaderMap::new(), "a"), None);
     }
 
     #[test]

@@ -8,9 +8,9 @@ use prometheus::{
     TextEncoder,
 };
 
-use super::Live;
 use super::calls::{BackendMeters, Calls, RouteMeters};
 use super::gone::Gone;
+use super::{Live, Splits};
 use crate::error::{Error, Fault, Kind};
 
 /// Seconds; from a cached answer to the longest agents.
@@ -77,6 +77,8 @@ pub struct Metrics {
     calls: Calls,
     /// Of what is served now and why.
     pub live: Live,
+    /// Of splits.
+    pub splits: Splits,
     /// Open client connections.
     pub connections: IntGauge,
     /// Exchanges that an observer was too slow to take.
@@ -132,6 +134,7 @@ impl Metrics {
         let registry = Registry::new();
         let metrics = Self {
             live: Live::register(&registry)?,
+            splits: Splits::register(&registry)?,
             registry,
             gone: Gone::default(),
             requests: counter(

@@ -33,7 +33,10 @@ fn splits_are_checked() {
     let config = good(&with_route("{ name: r, split: { app: 0.5, legacy: 99.5 } }"));
     assert_eq!(
         config.routes[0].split,
-        [Share { backend: 1, basis_points: 50 }, Share { backend: 0, basis_points: 9_950 }]
+        [
+            Share { backend: 1, basis_points: 50, part: 500_000 },
+            Share { backend: 0, basis_points: 9_950, part: 99_500_000 }
+        ]
     );
 }
 
@@ -113,7 +116,7 @@ fn routes_have_names_of_their_own_and_can_be_reached() {
         only_problem(&routes(&[
             &route("a", "model: 'x*'"),
             &route("b", "model: y"),
-            &route("c", "model: xy, path: /z")
+            &route("c", "model: xy, path: /invocations")
         ])),
         "8: routes[2]: route `c` can never match: route `a`, routes[0] on line 6, comes first and matches everything that \
          it does; move one of them or narrow its `match`"

@@ -1,0 +1,255 @@
+//! What is explained is what happens: held against the gateway for random rules, callers and requests.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::support::says::{self, Act};
+use crate::support::{Client, Fake, Gateway};
+
+const GROUPS: [&str; 3] = ["support", "qa", "ops"];
+const TENANTS: [&str; 3] = ["acme", "globex", "initech"];
+const MODELS: [&str; 3] = ["alpha", "alpha-eu", "beta"];
+const PATHS: [&str; 4] =
+    ["/v1/responses", "/v1/chat/completions", "/invocations", "/serving-endpoints/alpha-eu/invocations"];
+
+struct Backends {
+    legacy: Fake,
+    app: Fake,
+    llm: Fake,
+}
+
+impl Backends {
+    async fn start() -> Self {
+        let fake = |dialect: &str| says::plain(dialect, Act::Text);
+        Self {
+            legacy: Fake::json(200, &fake("chat_agent")).await,
+            app: Fake::json(200, &fake("responses")).await,
+            llm: Fake::json(200, &fake("chat_completions")).await,
+        }
+    }
+}
+
+/// A caller for each set of groups; its token is its name.
+fn token(caller: usize) -> String {
+    format!("dapi-explained-{caller}")
+}
+
+fn groups(caller: usize) -> Vec<&'static str> {
+    GROUPS.iter().enumerate().filter(|(place, _)| caller >> place & 1 == 1).map(|(_, group)| *group).collect()
+}
+
+fn one_of<'a>(chance: &mut fastrand::Rng, words: &[&'a str]) -> &'a str {
+    words[chance.usize(..words.len())]
+}
+
+/// A rule, or nothing where it would be one that the config refuses.
+fn rule(chance: &mut fastrand::Rng) -> String {
+    let mut parts = Vec::new();
+    if chance.bool() {
+        parts.push(format!("model: '{}'", one_of(chance, &["alpha", "alpha*", "*-eu", "beta", "apps/gamma"])));
+    }
+    if chance.u8(..4) == 0 {
+        parts.push(format!("path: '{}'", one_of(chance, &["/v1/*", "/v1/responses", "*/invocations"])));
+    }
+    if chance.u8(..3) == 0 {
+        let wanted = ["acme", "'g*'", "[ acme, initech ]", "{ present: true }", "{ present: false }"];
+        parts.push(format!("header: {{ x-tenant: {} }}", one_of(chance, &wanted)));
+    }
+    if chance.u8(..3) == 0 {
+        parts.push(format!("caller: {{ group: {} }}", one_of(chance, &GROUPS)));
+    }
+    if chance.u8(..3) == 0 {
+        let wanted = ["acme", "[ globex, initech ]", "{ present: true }", "7", "true"];
+        parts.push(format!("body: {{ custom_inputs.tenant: {} }}", one_of(chance, &wanted)));
+    }
+    format!("{{ {} }}", parts.join(", "))
+}
+
+fn split(chance: &mut fastrand::Rng) -> &'static str {
+    one_of(
+        chance,
+        &[
+            "{ legacy: 95, app: 5 }",
+            "{ legacy: 1, app: 1, llm: 1 }",
+            "{ app: 1, legacy: 0 }",
+            "{ llm: 30, legacy: 70 }",
+            "{ legacy: 50, app: 50 }",
+        ],
+    )
+}
+
+/// The config of a gateway with random routes: those that the config accepts, one after another.
+fn config(backends: &Backends, chance: &mut fastrand::Rng) -> String {
+    let tokens: Vec<_> = (0..8)
+        .map(|caller| {
+            let digest = cutover::auth::hex(&cutover::auth::digest(&token(caller)));
+            format!("{{ name: c{caller}, sha256: {digest}, groups: [ everyone, {} ] }}", groups(caller).join(", "))
+        })
+        .collect();
+    let mut text = format!(
+        "auth: [ {{ pat: {{ tokens: [ {} ] }} }} ]
+backends:
+  legacy: {{ url: 'http://{}/invocations', dialect: chat_agent, credential: none }}
+  app: {{ url: 'http://{}/responses', dialect: responses, credential: none }}
+  llm: {{ url: 'http://{}/chat', dialect: chat_completions, credential: none }}
+routes:
+",
+        tokens.join(", ").replace(",  ]", " ]"),
+        backends.legacy.address,
+        backends.app.address,
+        backends.llm.address
+    );
+    let mut routes = 0;
+    while routes < 6 {
+        let more =
+            ["", ", sticky: [ fingerprint ]", ", sticky: [ user ], hold: 1h", ", allow: { groups: [ qa, ops ] }"];
+        let (split, rule, more) = (split(chance), rule(chance), one_of(chance, &more));
+        let route = format!("  - {{ name: r{routes}, split: {split}, match: {rule}{more} }}\n");
+        let longer = format!("{text}{route}");
+        if cutover::config::Config::parse(&longer, std::path::Path::new("."), &|_| None).is_ok() {
+            text = longer;
+            routes += 1;
+        }
+    }
+    text
+}
+
+/// A random request: path, headers, body.
+fn request(chance: &mut fastrand::Rng) -> (&'static str, Vec<(&'static str, &'static str)>, String) {
+    let path = one_of(chance, &PATHS);
+    let headers = if chance.bool() { vec![("x-tenant", one_of(chance, &TENANTS))] } else { Vec::new() };
+    let mut fields = Vec::new();
+    if chance.u8(..8) > 0 {
+        fields
+            .push(format!(r#""model":"{}""#, one_of(chance, &["alpha", "alpha-eu", "beta", "apps/alpha", MODELS[0]])));
+    }
+    let said = chance.u8(..20);
+    fields.push(if path == "/v1/responses" {
+        format!(r#""input":"question {said}""#)
+    } else {
+        format!(r#""messages":[{{"role":"user","content":"question {said}"}}]"#)
+    });
+    if chance.bool() {
+        let tenant = [r#""acme""#, r#""globex""#, "7", "7.0", "true", "null", r#""acme","tenant":"globex""#];
+        fields.push(format!(r#""custom_inputs":{{"tenant":{}}}"#, one_of(chance, &tenant)));
+    }
+    if chance.bool() {
+        fields.push(format!(r#""user":"u{}""#, chance.u8(..20)));
+    }
+    if chance.u8(..3) == 0 {
+        fields.push(format!(r#""context":{{"conversation_id":"c{}"}}"#, chance.u8(..200)));
+    }
+    if chance.u8(..10) == 0 {
+        fields.push(r#""n":2"#.to_owned());
+    }
+    chance.shuffle(&mut fields);
+    (path, headers, format!("{{{}}}", fields.join(",")))
+}
+
+async fn explain(admin: &Client, path: &str, headers: &[(&str, &str)], caller: usize, body: &str) -> Value {
+    // The body goes as it is: a duplicate key would not survive a tree of values.
+    let names: serde_json::Map<_, _> = headers.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let mut all = groups(caller);
+    all.push("everyone");
+    let who = json!({ "name": format!("c{caller}"), "groups": all });
+    let mut question = String::new();
+    let _ = write!(question, r#"{{"path":"{path}","headers":{},"caller":{who},"body":{body}}}"#, json!(names));
+    let answer = admin.post("/api/v1/explain", question).await;
+    assert_eq!(answer.status, 200, "{body}: {}", answer.text());
+    answer.json()
+}
+
+#[tokio::test]
+async fn a_thousand_random_requests_go_where_they_were_explained_to_go() {
+    const CONFIGS: u64 = 20;
+    const REQUESTS: usize = 50;
+    let backends = Backends::start().await;
+    let (mut by_key, mut by_chance, mut held, mut refused) = (0, 0, 0, 0);
+    for seed in 0..CONFIGS {
+        let mut chance = fastrand::Rng::with_seed(seed);
+        let text = config(&backends, &mut chance);
+        let gateway = Gateway::start(&text).await;
+        let admin = Client::new(gateway.admin);
+        for _ in 0..REQUESTS {
+            let (path, headers, body) = request(&mut chance);
+            let caller = chance.usize(..8);
+            let said = explain(&admin, path, &headers, caller, &body).await;
+            let client = gateway.client().header("authorization", &format!("Bearer {}", token(caller)));
+            let client = headers.iter().fold(client, |client, (name, value)| client.header(name, value));
+            let answer = client.post(path, &body).await;
+            let about =
+                format!("seed {seed}: {path} {headers:?} {body} of c{caller}\n{text}\n{said:#}\n{}", answer.text());
+            let explained = said["refused"]["status"].as_u64();
+            let chance_refuses = |said: &Value| {
+                let backends = said["backends"].as_array().unwrap();
+                backends.iter().any(|backend| !backend["refused"].is_null())
+            };
+            match said["decided_by"].as_str() {
+                Some("chance") => {
+                    by_chance += 1;
+                    let met = answer.header("x-cutover-backend").unwrap_or_default().to_owned();
+                    let there = said["backends"].as_array().unwrap().iter().find(|backend| backend["backend"] == met);
+                    let there = there.unwrap_or_else(|| panic!("{about}"));
+                    let expected = there["refused"]["status"].as_u64().unwrap_or(200);
+                    assert_eq!(u64::from(answer.status), expected, "{about}");
+                    assert!(explained.is_none() || chance_refuses(&said), "{about}");
+                }
+                Some(by) => {
+                    by_key += usize::from(by == "key");
+                    held += usize::from(by == "hold");
+                    assert_eq!(answer.header("x-cutover-backend"), said["backend"].as_str(), "{about}");
+                    assert_eq!(u64::from(answer.status), explained.unwrap_or(200), "{about}");
+                }
+                None => {
+                    refused += 1;
+                    assert_eq!(Some(u64::from(answer.status)), explained, "{about}");
+                    assert_eq!(answer.header("x-cutover-backend"), None, "{about}");
+                }
+            }
+            if said["decided_by"].is_string() {
+                assert_eq!(answer.header("x-cutover-route"), said["route"].as_str(), "{about}");
+                assert_eq!(
+                    dropped(&said, answer.header("x-cutover-backend")),
+                    answer.header("x-cutover-dropped").unwrap_or_default(),
+                    "{about}"
+                );
+            }
+        }
+    }
+    println!("{by_key} by key, {by_chance} by chance, {held} held, {refused} refused");
+    assert!(by_key > 100 && by_chance > 100 && held > 20 && refused > 50, "the requests are of all kinds");
+}
+
+/// What was said to be left out at a backend; nothing where it refuses.
+fn dropped(said: &Value, backend: Option<&str>) -> String {
+    let backends = said["backends"].as_array().unwrap();
+    let there = backends.iter().find(|explained| explained["backend"].as_str() == backend).unwrap();
+    let names = there["dropped"].as_array().unwrap().iter().map(|dropped| dropped["field"].as_str().unwrap());
+    names.collect::<Vec<_>>().join(",")
+}
+
+#[tokio::test]
+async fn to_explain_changes_nothing() {
+    let backends = Backends::start().await;
+    let gateway = Gateway::start(&format!(
+        "auth: anonymous
+backends:
+  legacy: {{ url: 'http://{}/invocations', dialect: chat_agent, credential: none }}
+  app: {{ url: 'http://{}/responses', dialect: responses, credential: none }}
+routes: [ {{ name: r, split: {{ legacy: 1, app: 1 }}, hold: 1h }} ]
+",
+        backends.legacy.address, backends.app.address
+    ))
+    .await;
+    let admin = Client::new(gateway.admin);
+    for n in 0..20 {
+        let body = format!(r#"{{"input":"hi","context":{{"conversation_id":"c{n}"}}}}"#);
+        let said = explain(&admin, "/v1/responses", &[], 0, &body).await;
+        assert_eq!((said["decided_by"].as_str(), &said["held"]), (Some("key"), &Value::Null));
+    }
+    assert!(backends.legacy.seen().is_empty() && backends.app.seen().is_empty());
+    let metrics = admin.get("/metrics").await.text();
+    assert!(metrics.contains(r#"cutover_conversations_alive{backend="legacy",route="r"} 0"#), "{metrics}");
+    assert!(metrics.contains(r#"cutover_split_picked_total{backend="legacy",counted="conversations",route="r"} 0"#));
+}
