@@ -18,6 +18,7 @@ mod background;
 mod bad_input;
 mod cancel;
 mod client_tls;
+mod codecs;
 mod command_line;
 mod credentials;
 mod cut;

@@ -123,7 +123,9 @@ pub(crate) fn system_lines<'r, 'a>(request: &'r Request<'a>) -> Vec<Line<'r, 'a>
 fn join_system<'a>(lines: &mut [Line<'_, 'a>], message: &Message<'a>) -> Result<bool, Error> {
     let [Line { role: "system", content: Content::Text(said), name: None, .. }] = lines else { return Ok(false) };
     text_only(&message.parts, "a message of text")?;
-    *said = Str::from(format!("{said}\n\n{}", message.joined("\n")));
+    for more in ["\n\n", &message.joined("\n")] {
+        said.push_str(more);
+    }
     Ok(true)
 }
 

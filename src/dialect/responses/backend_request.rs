@@ -1,5 +1,7 @@
 //! Writes the request for a backend: an MLflow AgentServer takes it, and so does an OpenAI-compatible server.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -178,8 +180,9 @@ fn input<'r>(request: &'r Request<'_>, target: &Target<'_>, dropped: &mut Droppe
         let content = Content::Text(Str::from(instructions));
         steps.push(Step::Known(Known::Message { role: Role::System.name(), content }));
     }
+    let declared = request.declared().collect();
     for item in &request.items {
-        steps.extend(step(item, request, target, dropped)?);
+        steps.extend(step(item, &declared, target, dropped)?);
     }
     Ok(steps)
 }
@@ -187,7 +190,7 @@ fn input<'r>(request: &'r Request<'_>, target: &Target<'_>, dropped: &mut Droppe
 /// One item; none for what is left out.
 fn step<'r>(
     item: &'r Item<'_>,
-    request: &Request<'_>,
+    declared: &HashSet<&str>,
     target: &Target<'_>,
     dropped: &mut Dropped,
 ) -> Result<Option<Step<'r>>, Error> {
@@ -198,7 +201,7 @@ fn step<'r>(
         },
         Item::Call(call) => {
             // What the agent calls its own tools is its own affair.
-            let own = target.alike && !request.declared().any(|name| call.name == *name);
+            let own = target.alike && !declared.contains(&*call.name);
             let name = if own { Str::from(&*call.name) } else { legal::tool_name(&call.name) };
             Known::FunctionCall { call_id: legal::call_id(&call.call_id, CALL_ID), name, arguments: &call.arguments }
         }
