@@ -1,7 +1,9 @@
 //! Whether a request fits a backend's dialect, what is left out on the way, and the table that says so beforehand.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::fitted::fitted;
 use super::{BACKENDS, Dialect, Target};
 use crate::error::{Error, Kind};
 use crate::ir::{Carry, Dropped, Field, Request};
@@ -33,7 +35,16 @@ pub fn admit(request: &Request<'_>, backend: &dyn Dialect) -> Result<Dropped, Er
 /// # Errors
 /// `UnsupportedField` as [`admit`], and for what only shows while writing.
 pub fn write(request: &Request<'_>, backend: &dyn Dialect, target: &Target<'_>) -> Result<(Vec<u8>, Dropped), Error> {
+    let mut left_out = Dropped::default();
+    let fitted = match target.drops_content {
+        true => fitted(request, backend, target, &mut left_out),
+        false => Cow::Borrowed(request),
+    };
+    let request = &*fitted;
     let mut dropped = admit(request, backend)?;
+    for (name, why) in left_out.iter() {
+        dropped.note_because(name, why);
+    }
     for (name, _) in request.rest.iter().filter(|_| !target.alike) {
         dropped.note_because(name, "nobody here knows it, and strict servers refuse what they do not know");
     }

@@ -186,7 +186,7 @@ fn every_recorded_request_becomes_what_the_golden_files_say() {
                 for backend in dialect::BACKENDS {
                     let alike = backend.name() == client.name();
                     let stream = request.stream || backend.always_streams();
-                    let target = Target { model: None, stream, alike, conversation: None, number: 1 };
+                    let target = Target { stream, alike, number: 1, ..Target::default() };
                     match dialect::write(&request, *backend, &target) {
                         Ok((sent, dropped)) => {
                             let (sent, dropped) = (String::from_utf8(sent).unwrap(), dropped.names().join(","));

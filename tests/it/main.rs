@@ -25,6 +25,7 @@ mod cut;
 mod databricks;
 mod durable;
 mod edges;
+mod floods;
 mod identity_headers;
 mod jwt_attacks;
 mod oauth;

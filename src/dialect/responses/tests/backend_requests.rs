@@ -4,8 +4,9 @@ use super::*;
 use crate::error::Kind;
 use crate::ir::{Field, Format, Item, Json, Message, Param, Part, Role, Tool, json as raw};
 
-const ALIKE: Target<'static> = Target { model: None, stream: false, alike: true, conversation: None, number: 0 };
-const OTHER: Target<'static> = Target { model: None, stream: false, alike: false, conversation: None, number: 0 };
+const ALIKE: Target<'static> =
+    Target { model: None, stream: false, alike: true, drops_content: false, conversation: None, number: 0 };
+const OTHER: Target<'static> = Target { alike: false, ..ALIKE };
 
 fn write(request: &Request<'_>, target: &Target<'_>) -> (Value, Vec<String>) {
     let mut dropped = Dropped::default();
