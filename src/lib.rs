@@ -17,7 +17,7 @@
 //! 6. **Call.** [`upstream::Backend::call`] presents the [`Credential`](credential::Credential), under deadlines; a failure
 //!    gets its own [`Kind`](error::Kind) and with it a status, a code and a fault.
 //! 7. **Relay.** The backend's bytes become [frames](sse::Frame), [fragments](ir::Fragment), strict [events](ir::Event) and
-//!    the client's bytes, all in a [`Transcoder`](gateway::Transcoder) that does no IO; a
+//!    the client's bytes, all in a [`Transcoder`](dialect::Transcoder) that does no IO; a
 //!    [`Relay`](gateway::Relay) pulls them through as the client reads. Plain answers take the same road. A stream that
 //!    breaks off is taken up again where its dialect can.
 //! 8. **Offer.** Dropping the [`Exchange`](gateway::Exchange) ends it: counted in [`telemetry`], written to one
@@ -27,7 +27,7 @@
 //!
 //! [`config`] turns the file into one resolved value or all of its problems; [`net`] makes connections and asks small
 //! questions over them, for keys and for tokens; [`app`] builds every part once, starts them and stops them in order;
-//! [`admin`] is for operators; [`cli`] is the command line.
+//! [`admin`] is for operators; [`store`] keeps what must outlive the process; [`cli`] is the command line.
 
 pub mod admin;
 pub mod app;
@@ -43,5 +43,6 @@ pub mod net;
 pub mod route;
 pub mod server;
 pub mod sse;
+pub mod store;
 pub mod telemetry;
 pub mod upstream;

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{USAGE, complain};
-use crate::dialect::{self, Ask, Dialect, Responses, Surface, Target};
-use crate::gateway::Transcoder;
+use crate::dialect::{self, Ask, Dialect, Responses, Surface, Target, Transcoder};
 use crate::ir::{Answer, Assembler, Body, Calls, Event, Fragment, Request};
 
 const EXAMPLES: &str = "\

@@ -106,7 +106,9 @@ pub(super) fn read_all<'a>(
 /// Warns of backends that no route names.
 pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
     for (place, unused) in declared.iter().enumerate() {
-        if !routes.iter().flat_map(|route| &route.split).any(|share| share.backend == place) {
+        let split = || routes.iter().flat_map(|route| &route.split).any(|share| share.backend == place);
+        let mirrored = || routes.iter().filter_map(|route| route.shadow.as_ref()).any(|shadow| shadow.to == place);
+        if !split() && !mirrored() {
             unused.node.warn("no route uses this backend");
         }
     }

@@ -9,9 +9,7 @@ const LATER: &[&str] = &[
     "routes.*.match.caller",
     "routes.*.match.header",
     "routes.*.rollout",
-    "routes.*.shadow",
     "routes.*.sticky.*.fingerprint",
-    "store",
 ];
 
 /// The answer for a key or a word at this place, if it belongs to a later version.

@@ -4,7 +4,8 @@ use http::Uri;
 
 use super::units::{spell, spell_size};
 use super::{
-    AnswerShape, Auth, Backend, Config, Credential, Identity, Method, Pat, Place, Route, Share, TokenEndpoint,
+    AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Route, Shadow, ShadowLimits,
+    Share, SideEffects, Store, TokenEndpoint,
 };
 
 /// Width of the first column: the longest label and a gap.
@@ -27,6 +28,14 @@ impl Config {
             page.line(format!("  {}. {}", place + 1, route.name));
             self.route_plan(route, &mut page);
         }
+        page.heading("kept over restarts");
+        page.row(
+            "store",
+            match &self.store {
+                Store::None => "none; weights that are set while it runs are gone when it stops".to_owned(),
+                Store::Sqlite(path) => format!("SQLite in {}", path.display()),
+            },
+        );
         page.text
     }
 
@@ -87,6 +96,45 @@ impl Config {
                 "the agent's own calls are hidden"
             },
         );
+        page.row(
+            "content",
+            match route.drops_content {
+                true => "what a backend has no place for is left out and named in x-cutover-dropped",
+                false => "a request with what its backend has no place for is refused",
+            },
+        );
+        if let Some(shadow) = &route.shadow {
+            self.shadow_plan(shadow, page);
+        }
+    }
+
+    fn shadow_plan(&self, shadow: &Shadow, page: &mut Page) {
+        let to = self.backends.get(shadow.to).map_or("?", |backend| backend.name.as_str());
+        let (sample, noise) = (percent(shadow.sample), percent(shadow.noise));
+        page.row(
+            "mirrors",
+            format!("{sample} % of the conversations to {to}; {noise} % of those to the primary again"),
+        );
+        page.row(
+            "",
+            match shadow.side_effects {
+                SideEffects::None => "whatever is sampled: the agent only reads",
+                SideEffects::Marked(_) => "what is marked as safe to run twice, and nothing else",
+                SideEffects::Accepted => "whatever is sampled: acting twice is accepted",
+            },
+        );
+        let ShadowLimits { queue, queue_bytes, concurrency, per_second, body, answer } = shadow.limits;
+        let (queue_bytes, body, answer) = (spell_size(queue_bytes), spell_size(body), spell_size(answer));
+        page.row(
+            "",
+            format!("with {concurrency} at a time, {per_second} a second, each within {}", spell(shadow.deadline)),
+        );
+        page.row("", format!("{queue} may wait, {queue_bytes} in all; request {body}, answer {answer}"));
+        let Budget { requests, tokens } = shadow.budget;
+        page.row("", format!("at most {requests} requests and {tokens} tokens a day"));
+        if shadow.pass_caller_token {
+            page.row("", "with the caller's own token, where the backend takes that");
+        }
     }
 
     fn split_plan(&self, split: &[Share], page: &mut Page) {
@@ -285,6 +333,9 @@ routes, of which the first that matches wins
      sticky by   any explicit conversation id
      answers     OpenAI
      tools       the agent's own calls are shown
+
+kept over restarts
+     store       SQLite in cutover.db
 "
         );
         assert!(!plan.contains("s3cret") && !plan.contains("9f86"));

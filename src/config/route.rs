@@ -6,6 +6,7 @@ use super::allow::Allow;
 use super::backend::Declared;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
+use super::shadow::Shadow;
 use super::split;
 use crate::dialect::{ALL, Dialect};
 
@@ -16,6 +17,9 @@ const STICKY: &str = "a list of places such as `[ custom_inputs.thread_id, heade
 
 const ANSWERS: [(&str, AnswerShape); 3] =
     [("both", AnswerShape::Both), ("openai", AnswerShape::OpenAi), ("legacy", AnswerShape::Legacy)];
+
+/// What becomes of content that a backend's messages have no place for; true if it is left out.
+const CONTENT: [(&str, bool); 2] = [("refuse", false), ("drop", true)];
 
 /// The dialects that a client may know as chat from before OpenAI paths.
 const LEGACY: [&str; 2] = ["chat_agent", "chat_model"];
@@ -40,6 +44,11 @@ pub struct Route {
     pub legacy_dialect: Option<&'static dyn Dialect>,
     /// Whether clients on OpenAI paths see the calls that the agent ran itself.
     pub show_server_tools: bool,
+    /// Whether images, files and the like that a backend's messages have no place for are left out and named, where
+    /// otherwise the request is refused.
+    pub drops_content: bool,
+    /// Its mirror, if it has one.
+    pub shadow: Option<Shadow>,
 }
 
 /// Which requests a route takes: those that fit every pattern there is.
@@ -115,7 +124,8 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
 
 impl Route {
     fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
-        let keys = ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools"];
+        let keys =
+            ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools", "unsupported_content", "shadow"];
         let fields = node.fields(&keys)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
         let rule = fields.or("match", Rule::default(), Rule::read);
@@ -125,6 +135,8 @@ impl Route {
         let legacy_clients = legacy_clients(&fields, split.as_deref(), backends);
         let answer = fields.or("answer", AnswerShape::default(), |node| answer(node, legacy_clients));
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
+        let drops_content = fields.or("unsupported_content", false, |node| node.word("choice", &CONTENT));
+        let shadow = fields.or("shadow", None, |node| Shadow::read(node, split.as_deref(), backends).map(Some));
         Some(Self {
             name: name?,
             rule: rule?,
@@ -134,6 +146,8 @@ impl Route {
             answer: answer?,
             legacy_dialect: legacy_clients?.0,
             show_server_tools: show_server_tools?,
+            drops_content: drops_content?,
+            shadow: shadow?,
         })
     }
 }
@@ -191,7 +205,7 @@ fn sticky_place(node: &Node<'_>) -> Option<String> {
     })
 }
 
-fn is_field(text: &str) -> bool {
+pub(super) fn is_field(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
 }
 

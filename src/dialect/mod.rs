@@ -25,6 +25,7 @@ mod params;
 mod responses;
 mod split_chat_messages;
 mod surface;
+mod transcode;
 
 pub use admit::{admit, table, write};
 pub use chat_agent::ChatAgent;
@@ -34,6 +35,7 @@ pub use durable::Durable;
 pub use responses::Responses;
 pub use split_chat_messages::SplitChatMessages;
 pub use surface::Surface;
+pub use transcode::Transcoder;
 
 /// Every dialect that clients speak. A new one is a file in this folder and a line here.
 pub static ALL: &[&dyn Dialect] = &[&Responses, &ChatCompletions, &ChatAgent, &ChatModel, &SplitChatMessages];

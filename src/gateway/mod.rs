@@ -24,14 +24,13 @@ mod receive;
 mod relay;
 mod reply;
 mod snapshot;
-mod transcode;
 mod translate;
 mod workspace;
 
+pub use crate::dialect::Transcoder;
 pub use exchange::{Exchange, Observer, Summary};
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
-pub use transcode::Transcoder;
 
 use receive::Entrance;
 use relay::Answered;

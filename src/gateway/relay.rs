@@ -11,21 +11,17 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use super::exchange::Exchange;
-use super::transcode::Transcoder;
 use super::translate::{Kept, Plan};
 use super::workspace::Passed;
 use crate::config::{ClientLimits, ClientTimeouts};
-use crate::dialect::{Ask, Dialect, Responses, Surface, Writer};
+use crate::dialect::{Ask, Dialect, Responses, Surface, Transcoder, Writer};
 use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment};
 use crate::route::{mint_seed, tag};
-use crate::upstream::{self, Form, Reply};
+use crate::upstream::{self, Feed, Form, Reply};
 
-mod feed;
 mod keep_alive;
-mod source;
 
-use feed::Feed;
 use keep_alive::KeepAlive;
 
 /// An answer that is ready to be sent.

@@ -19,8 +19,12 @@ use crate::error::{Error, Kind};
 use crate::net::{Connector, TimedOut};
 
 mod body;
+mod feed;
+mod source;
 
 pub use body::{Limits, whole};
+pub use feed::Feed;
+pub use source::News;
 
 /// Idle pooled connections are let go before the servers behind them usually do it.
 const POOL_IDLE: Duration = Duration::from_secs(30);

@@ -21,8 +21,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cutover::dialect::{self, Ask, Dialect, Legacy, Responses, Shape, Surface, Target};
-use cutover::gateway::Transcoder;
+use cutover::dialect::{self, Ask, Dialect, Legacy, Responses, Shape, Surface, Target, Transcoder};
 use cutover::ir::{Answer, Assembler, Body, Calls, Event, Fragment, Request};
 
 fn root() -> PathBuf {

@@ -5,8 +5,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use cutover::dialect::{self, Ask, Responses, Surface, Target};
-use cutover::gateway::Transcoder;
+use cutover::dialect::{self, Ask, Responses, Surface, Target, Transcoder};
 use cutover::ir::{Assembler, Body, Calls, Request};
 
 /// How much of each there is in the smaller flood.

@@ -10,6 +10,8 @@ mod backends;
 mod clients;
 mod identity;
 mod routes;
+mod shadow;
+mod store;
 mod yaml;
 
 /// The smallest whole config; tests add to it or take its lines away.
@@ -119,6 +121,7 @@ routes:
     answer: legacy
     legacy_dialect: chat_model
     show_server_tools: true
+    unsupported_content: drop
 "
     ));
     assert_eq!(config.listen.clients, "0.0.0.0:8081".parse::<SocketAddr>().unwrap());
@@ -135,7 +138,7 @@ routes:
     let route = &config.routes[0];
     assert!(route.rule.model.as_ref().unwrap().matches("support-agent"));
     assert_eq!(route.sticky.as_ref().unwrap(), &["custom_inputs.thread_id", "header:X-Session-Id"]);
-    assert_eq!((route.answer, route.show_server_tools), (AnswerShape::Legacy, true));
+    assert_eq!((route.answer, route.show_server_tools, route.drops_content), (AnswerShape::Legacy, true, true));
     assert_eq!(route.legacy_dialect.unwrap().name(), "chat_model");
     assert_eq!(config.warnings, []);
 }
@@ -244,10 +247,8 @@ fn what_this_version_does_not_do_is_refused_by_name() {
     let backend = |field: &str| WHOLE.replace("  app: { ", &format!("  app: {{ {field}, "));
     let route = |field: &str| with_route(&format!("{{ name: r, split: {{ app: 1 }}, {field} }}"));
     for (text, path) in [
-        (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
         (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
         (route("fallback: {}"), "routes[0].fallback"),
-        (route("shadow: {}"), "routes[0].shadow"),
         (route("rollout: {}"), "routes[0].rollout"),
         (route("match: { header: x }"), "routes[0].match.header"),
         (route("match: { caller: x }"), "routes[0].match.caller"),

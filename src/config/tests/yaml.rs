@@ -38,12 +38,16 @@ fn wrong_types_say_what_was_found_and_wanted() {
     );
     assert_eq!(
         only_problem("just text\n"),
-        "found a text, wanted a mapping with `listen`, `limits`, `timeouts`, `workspace`, `auth`, `backends` and `routes`"
+        "found a text, wanted a mapping with `listen`, `limits`, `timeouts`, `workspace`, `auth`, `backends`, `routes` and `store`"
     );
     assert_eq!(
         only_problem(&with_route("{ name: r, split: { app: 1 }, sticky: user }")),
         "6: routes[0].sticky: found a text, wanted a list of places such as `[ custom_inputs.thread_id, \
          header:x-session-id ]`"
+    );
+    assert_eq!(
+        only_problem(&with_route("{ name: r, split: { app: 1 }, unsupported_content: ignore }")),
+        "6: routes[0].unsupported_content: `ignore` is not a choice; write one of refuse, drop"
     );
     assert_eq!(
         only_problem(&with_route("{ name: r, split: { app: 1 }, show_server_tools: yes }")),

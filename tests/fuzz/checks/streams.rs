@@ -1,7 +1,6 @@
 //! Streams: whatever a backend sends, at any chunking, the client's stream is the same, legal, and says the same.
 
-use cutover::dialect::Dialect;
-use cutover::gateway::Transcoder;
+use cutover::dialect::{Dialect, Transcoder};
 use cutover::ir::{Answer, Assembler, Calls};
 use cutover::sse::Splitter;
 use serde_json::Value;

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 use crate::error::{Error, Kind};
 
 /// The next bytes, `None` at the end in good order, or why there are no more.
-pub(super) type News = Option<Result<Bytes, Error>>;
+pub type News = Option<Result<Bytes, Error>>;
 
 /// The backend's bytes as they come.
 pub(super) struct Source {

@@ -10,9 +10,9 @@ use http::Method;
 use hyper::body::Incoming;
 
 use super::source::{News, Source};
+use super::{Backend, Call, Form, Limits, whole};
+use crate::dialect::Transcoder;
 use crate::error::{Error, Kind};
-use crate::gateway::Transcoder;
-use crate::upstream::{self, Backend, Call, Form};
 
 /// How often a stream is asked for again without anything new coming of it.
 const MOST: u32 = 3;
@@ -21,7 +21,7 @@ const MOST: u32 = 3;
 const WAIT: Duration = Duration::from_millis(250);
 
 /// A backend's answer as it comes, over as many streams as it takes.
-pub(super) struct Feed {
+pub struct Feed {
     source: Source,
     backend: Arc<Backend>,
     /// How to ask for the rest, where the dialect has a way.
@@ -45,12 +45,14 @@ enum Rest {
 }
 
 impl Feed {
-    pub(super) fn new(body: Incoming, backend: Arc<Backend>, follow: Option<Call>, limit: usize) -> Self {
+    /// The answer whose head has come; `follow` asks for the rest of a stream that stops, up to `limit` bytes of it.
+    #[must_use]
+    pub fn new(body: Incoming, backend: Arc<Backend>, follow: Option<Call>, limit: usize) -> Self {
         Self { source: source(body, &backend), backend, follow, limit, awaited: None, asked: (String::new(), 0) }
     }
 
     /// Takes the next news of the backend into the transcoder; the last of them ends its answer.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, transcoder: &mut Transcoder) -> Poll<()> {
+    pub fn poll(&mut self, cx: &mut Context<'_>, transcoder: &mut Transcoder) -> Poll<()> {
         if let Some(awaited) = &mut self.awaited {
             let rest = ready!(awaited.as_mut().poll(cx));
             self.awaited = None;
@@ -70,7 +72,7 @@ impl Feed {
     }
 
     /// The backend's bytes as they are, for streams that are not taken up again.
-    pub(super) fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<News> {
+    pub fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<News> {
         self.source.poll_next(cx)
     }
 
@@ -115,8 +117,8 @@ impl Feed {
                 return Ok(Rest::Stream(reply.body));
             }
             let timeouts = &backend.timeouts;
-            let allowed = upstream::Limits { bytes: limit, idle: timeouts.idle, total: timeouts.total };
-            Ok(Rest::Whole(upstream::whole(reply.body, allowed).await?))
+            let allowed = Limits { bytes: limit, idle: timeouts.idle, total: timeouts.total };
+            Ok(Rest::Whole(whole(reply.body, allowed).await?))
         }));
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use crate::dialect::{Reader, Writer};
+use super::{Reader, Writer};
 use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment, Sink};
 use crate::sse::{Splitter, TooLong};

@@ -1,0 +1,113 @@
+//! `shadow`: what must be said, what may be said, and what makes no sense.
+
+use super::*;
+
+fn route(shadow: &str) -> String {
+    with_route(&format!("{{ name: r, split: {{ legacy: 1, app: 0 }}, shadow: {shadow} }}"))
+}
+
+fn shadow(shadow: &str) -> Shadow {
+    good(&route(shadow)).routes.remove(0).shadow.expect("a shadow")
+}
+
+/// The only problem of a shadow with this more in it.
+fn problem(more: &str) -> String {
+    only_problem(&route(&format!("{{ to: app, sample: 10%, {more} }}"))).replace("6: routes[0].shadow", "")
+}
+
+#[test]
+fn a_shadow_must_say_what_acting_twice_does() {
+    let message = only_problem(&route("{ to: app, sample: 10% }"));
+    assert!(message.starts_with("6: routes[0].shadow.side_effects: is missing; write what a second run"), "{message}");
+    for choice in ["`none`", "`marked`", "`accepted`"] {
+        assert!(message.contains(choice), "{message}");
+    }
+    assert!(problem("side_effects: some").contains("unknown choice `some`; write one of none, marked, accepted"));
+}
+
+#[test]
+fn marks_stand_with_marked_and_with_nothing_else() {
+    let marked = "side_effects: marked";
+    assert!(problem(marked).contains(".side_effects: `marked` needs `safe:` beside it: what marks a request"));
+    assert!(
+        problem("side_effects: none, safe: { caller: ci }")
+            .contains(".safe: has a meaning with `side_effects: marked`")
+    );
+    assert!(problem(&format!("{marked}, safe: {{}}")).contains(".safe: asks for nothing"));
+    assert!(problem(&format!("{marked}, safe: {{ body: {{ a..b: x }} }}")).contains("`a..b` cannot be one of fields"));
+    let safe = shadow(&format!(
+        "{{ to: app, sample: 1%, {marked}, safe: {{ header: {{ X-Safe: 'yes' }}, caller: [ ci, 'test-*' ], body: {{ \
+         custom_inputs.mode: read }} }} }}"
+    ));
+    let SideEffects::Marked(safe) = safe.side_effects else { panic!("{safe:?}") };
+    assert_eq!(safe.headers[0], ("x-safe".parse().unwrap(), Pattern::new("yes")));
+    assert_eq!(safe.callers, [Pattern::new("ci"), Pattern::new("test-*")]);
+    assert_eq!(safe.body, [("custom_inputs.mode".to_owned(), Pattern::new("read"))]);
+}
+
+#[test]
+fn shares_are_percentages() {
+    for (text, wanted) in [("10%", 1_000), ("0.01%", 1), ("100%", 10_000), ("0%", 0), ("0.5 %", 50)] {
+        assert_eq!(shadow(&format!("{{ to: app, sample: '{text}', side_effects: none }}")).sample, wanted, "{text}");
+    }
+    for wrong in ["10", "0.1", "101%", "-1%", "1.005%", "%", ".5%", "1.%", "100.01%"] {
+        let message = only_problem(&route(&format!("{{ to: app, sample: '{wrong}', side_effects: none }}")));
+        assert!(message.contains(&format!("sample: `{wrong}` is not a share in percent such as `10%`")), "{message}");
+    }
+}
+
+#[test]
+fn everything_else_has_a_default() {
+    let plain = shadow("{ to: app, sample: 10%, side_effects: none }");
+    assert_eq!((plain.to, plain.noise, plain.pass_caller_token), (1, 0, false));
+    assert_eq!((plain.limits, plain.budget), (ShadowLimits::default(), Budget::default()));
+    let all = shadow(
+        "{ to: app, sample: 10%, noise: 1%, side_effects: accepted, pass_caller_token: true, rewrite: [ \
+         custom_inputs.user_id ], deadline: 5s, limits: { queue: 1, queue_bytes: 1MiB, concurrency: 2, per_second: 3, body: \
+         1KiB, answer: 2KiB }, budget: { requests: 4, tokens: 5 } }",
+    );
+    let limits =
+        ShadowLimits { queue: 1, queue_bytes: 1 << 20, concurrency: 2, per_second: 3, body: 1024, answer: 2048 };
+    assert_eq!((all.limits, all.budget), (limits, Budget { requests: 4, tokens: 5 }));
+    assert_eq!((all.noise, all.deadline), (100, Duration::from_secs(5)));
+    assert_eq!(all.rewrite, ["custom_inputs.user_id"]);
+    assert!(problem("side_effects: none, limits: { queue: 0 }").contains("`0` is not a whole number from 1 to 100000"));
+}
+
+#[test]
+fn a_candidate_may_be_in_the_split_but_not_be_all_of_it() {
+    let with = |split: &str| {
+        with_route(&format!("{{ name: r, split: {split}, shadow: {{ to: app, sample: 1%, side_effects: none }} }}"))
+    };
+    let about_the_split =
+        |text: &str| good(text).warnings.iter().any(|warning| warning.message.contains("as the split stands"));
+    assert!(!about_the_split(&with("{ legacy: 1 }")));
+    assert!(!about_the_split(&with("{ legacy: 1, app: 1 }")));
+    assert!(about_the_split(&with("{ legacy: 0, app: 1 }")));
+    let message = problems(&with("{ app: 1 }")).join("\n");
+    assert!(message.contains("shadow.to: is the only backend of the split"), "{message}");
+    assert!(only_problem(&route("{ to: ap, sample: 1%, side_effects: none }")).contains("(did you mean `app`?)"));
+}
+
+#[test]
+fn a_candidate_that_wants_the_callers_token_is_warned_of() {
+    let warned = |more: &str| {
+        let config = good(&route(&format!("{{ to: app, sample: 1%, side_effects: none, {more} }}")));
+        config.warnings.iter().any(|warning| warning.message.contains("so nothing is mirrored"))
+    };
+    assert!(warned("noise: 0%"));
+    assert!(!warned("pass_caller_token: true"));
+}
+
+#[test]
+fn the_plan_tells_of_the_mirror() {
+    let plan = good(&route("{ to: app, sample: 10%, noise: 0.5%, side_effects: none }")).plan();
+    let told = "
+     mirrors     10 % of the conversations to app; 0.5 % of those to the primary again
+                 whatever is sampled: the agent only reads
+                 with 16 at a time, 10 a second, each within 2m
+                 256 may wait, 64MiB in all; request 1MiB, answer 1MiB
+                 at most 10000 requests and 10000000 tokens a day
+";
+    assert!(plan.contains(told), "{plan}");
+}
