@@ -327,12 +327,14 @@ routes, of which the first that matches wins
      sticky by   user
      answers     OpenAI, with the fields of chat_agent beside it
      tools       the agent's own calls are hidden
+     content     a request with what its backend has no place for is refused
   2. rest
      takes       everything
      split       app     100 %
      sticky by   any explicit conversation id
      answers     OpenAI
      tools       the agent's own calls are shown
+     content     a request with what its backend has no place for is refused
 
 kept over restarts
      store       SQLite in cutover.db

@@ -124,8 +124,18 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
 
 impl Route {
     fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
-        let keys =
-            ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools", "unsupported_content", "shadow"];
+        let keys = [
+            "name",
+            "match",
+            "allow",
+            "split",
+            "sticky",
+            "answer",
+            "legacy_dialect",
+            "show_server_tools",
+            "unsupported_content",
+            "shadow",
+        ];
         let fields = node.fields(&keys)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
         let rule = fields.or("match", Rule::default(), Rule::read);

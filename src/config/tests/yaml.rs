@@ -47,7 +47,7 @@ fn wrong_types_say_what_was_found_and_wanted() {
     );
     assert_eq!(
         only_problem(&with_route("{ name: r, split: { app: 1 }, unsupported_content: ignore }")),
-        "6: routes[0].unsupported_content: `ignore` is not a choice; write one of refuse, drop"
+        "6: routes[0].unsupported_content: unknown choice `ignore`; write one of refuse, drop"
     );
     assert_eq!(
         only_problem(&with_route("{ name: r, split: { app: 1 }, show_server_tools: yes }")),
