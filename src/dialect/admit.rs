@@ -48,6 +48,9 @@ pub fn write(request: &Request<'_>, backend: &dyn Dialect, target: &Target<'_>) 
     for (name, _) in request.rest.iter().filter(|_| !target.alike) {
         dropped.note_because(name, "nobody here knows it, and strict servers refuse what they do not know");
     }
+    for (key, _) in request.own().filter(|(key, _)| !(target.alike && backend.own_fields().contains(key))) {
+        dropped.note_because(key, "messages have no such field there");
+    }
     let written = backend.write_request(request, target, &mut dropped)?;
     Ok((written, dropped))
 }
@@ -59,7 +62,10 @@ pub fn table() -> String {
     let mut text = String::from(
         "What becomes of a request's fields, by the dialect of the backend. *as* `key`: carried under that key; *carried*: in the \
          dialect's own shape; *kept*: the gateway sees to it; *dropped*: left out and named in `x-cutover-dropped`; *refused*: \
-         400, because leaving it out would change the answer.\n\n| field |",
+         400, because leaving it out would change the answer.\n\nThoughts of earlier turns (ReasoningHistory), \
+         fields of messages that one dialect alone has (`phase`, `attachments`) and fields that nobody knows go to a \
+         backend of the client's own dialect; to any other they are dropped. Content of messages that a backend has no place for \
+         is refused, or dropped where the route says `unsupported_content: drop`.\n\n| field |",
     );
     for backend in BACKENDS {
         let _ = write!(text, " `{}` |", backend.name());

@@ -105,6 +105,32 @@ mod tests {
     }
 
     #[test]
+    fn fields_that_one_dialect_has_alone_are_carried_between_like_ones_and_named_elsewhere() {
+        let phase =
+            r#"{"input":[{"role":"assistant","content":"hm","phase":"commentary"},{"role":"user","content":"hi"}]}"#;
+        let attached = r#"{"messages":[{"role":"user","content":"hi"},
+            {"role":"assistant","content":"","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]},
+            {"role":"tool","content":"7","name":"f","tool_call_id":"c","attachments":{"table":[1]}},
+            {"role":"user","content":"so?"}]}"#;
+        let cases = [
+            ("responses", phase, r#""phase":"commentary""#),
+            ("chat_agent", attached, r#""attachments":{"table":[1]}"#),
+        ];
+        for (client, body, field) in cases {
+            let key = field.split('"').nth(1).unwrap();
+            for backend in BACKENDS {
+                let alike = backend.name() == client;
+                let body = Body::parse(body.as_bytes()).unwrap();
+                let request = named(client).unwrap().read_request(&body).unwrap();
+                let (sent, dropped) = write(&request, *backend, &Target { alike, ..Target::default() }).unwrap();
+                let sent = String::from_utf8(sent).unwrap();
+                assert_eq!(sent.contains(field), alike, "{client} to {}: {sent}", backend.name());
+                assert_eq!(dropped.names().iter().any(|name| name == key), !alike, "{client} to {}", backend.name());
+            }
+        }
+    }
+
+    #[test]
     fn what_would_change_the_answers_shape_is_refused_all_the_same() {
         let body = r#"{"messages":[{"role":"user","content":"hi"}],"n":2}"#;
         let (client, backend) = (named("chat_completions").unwrap(), named("chat_agent").unwrap());

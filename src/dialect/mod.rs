@@ -63,6 +63,11 @@ pub trait Dialect: Send + Sync + 'static {
         matches!(part, Part::Text(_) | Part::Refusal(_))
     }
 
+    /// Fields of messages that no other dialect has.
+    fn own_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Reads a client's request.
     ///
     /// # Errors

@@ -88,6 +88,10 @@ impl Dialect for Responses {
         FIELDS
     }
 
+    fn own_fields(&self) -> &'static [&'static str] {
+        &["phase"]
+    }
+
     fn has_place(&self, part: &Part<'_>, speaker: Option<&Role>, target: &Target<'_>) -> bool {
         match part {
             Part::Text(_) | Part::Refusal(_) => true,

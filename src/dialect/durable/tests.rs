@@ -33,7 +33,12 @@ fn call(id: &str) -> Item<'static> {
 }
 
 fn output(id: &str, text: &'static str) -> Item<'static> {
-    Item::CallOutput(CallOutput { call_id: id.to_owned().into(), name: None, parts: vec![Part::Text(text.into())] })
+    Item::CallOutput(CallOutput {
+        call_id: id.to_owned().into(),
+        name: None,
+        parts: vec![Part::Text(text.into())],
+        own: None,
+    })
 }
 
 fn written(request: &Request<'_>, target: &Target<'_>) -> Value {

@@ -133,8 +133,8 @@ impl Messages {
     pub(super) fn take(&mut self, name: Option<&str>, text: &str) -> Option<String> {
         let by_name = name.and_then(|name| self.by_name.get(name)).copied();
         let by_text = || {
-            let near = self.begun.iter().rev().take(Self::NEAR);
-            near.filter(|(_, (_, said))| text.starts_with(said.as_str())).last().map(|(number, _)| *number)
+            let mut near = self.begun.iter().rev().take(Self::NEAR);
+            near.rfind(|(_, (_, said))| text.starts_with(said.as_str())).map(|(number, _)| *number)
         };
         let number = by_name.or_else(by_text)?;
         let (name, _) = self.begun.remove(&number)?;

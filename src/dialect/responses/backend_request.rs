@@ -56,9 +56,21 @@ enum Step<'r> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Known<'r> {
-    Message { role: &'static str, content: Content<'r> },
-    FunctionCall { call_id: Str<'r>, name: Str<'r>, arguments: &'r str },
-    FunctionCallOutput { call_id: Str<'r>, output: Content<'r> },
+    Message {
+        role: &'static str,
+        content: Content<'r>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phase: Option<&'r RawValue>,
+    },
+    FunctionCall {
+        call_id: Str<'r>,
+        name: Str<'r>,
+        arguments: &'r str,
+    },
+    FunctionCallOutput {
+        call_id: Str<'r>,
+        output: Content<'r>,
+    },
 }
 
 #[derive(Serialize)]
@@ -178,7 +190,7 @@ fn input<'r>(request: &'r Request<'_>, target: &Target<'_>, dropped: &mut Droppe
     let mut steps = Vec::with_capacity(request.items.len() + 1);
     if let Some(instructions) = request.instructions.as_deref() {
         let content = Content::Text(Str::from(instructions));
-        steps.push(Step::Known(Known::Message { role: Role::System.name(), content }));
+        steps.push(Step::Known(Known::Message { role: Role::System.name(), content, phase: None }));
     }
     let declared = request.declared().collect();
     for item in &request.items {
@@ -196,7 +208,10 @@ fn step<'r>(
 ) -> Result<Option<Step<'r>>, Error> {
     let known = match item {
         Item::Message(message) => match said(message, target, dropped)? {
-            Some(content) => Known::Message { role: message.role.name(), content },
+            Some(content) => {
+                let phase = message.own.filter(|(key, _)| target.alike && *key == "phase").map(|(_, value)| value);
+                Known::Message { role: message.role.name(), content, phase }
+            }
             None => return Ok(None),
         },
         Item::Call(call) => {

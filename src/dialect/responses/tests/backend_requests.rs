@@ -110,7 +110,7 @@ fn what_cannot_be_carried_is_refused_by_name() {
     assert_eq!(refused(&read(r#"{"input":"x","tools":[{"type":"web_search"}]}"#)), "web_search");
     assert_eq!(refused(&read(r#"{"input":"x","tool_choice":{"type":"allowed_tools"}}"#)), "tool_choice");
     let image = Part::Image { url: "https://i".into(), detail: None };
-    let message = Message { role: Role::Assistant, parts: vec![image], name: None, id: None };
+    let message = Message { role: Role::Assistant, parts: vec![image], ..Message::text(Role::Assistant, "") };
     let request = Request { items: vec![Item::Message(message)], ..Request::default() };
     assert_eq!(refused(&request), "image");
 }
