@@ -4,8 +4,11 @@ use http::HeaderName;
 
 use super::allow::Allow;
 use super::backend::Declared;
+use super::deadlines::RouteTimeouts;
+use super::fallback::Fallback;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
+use super::retry::Retry;
 use super::shadow::Shadow;
 use super::split;
 use crate::dialect::{ALL, Dialect};
@@ -23,6 +26,23 @@ const CONTENT: [(&str, bool); 2] = [("refuse", false), ("drop", true)];
 
 /// The dialects that a client may know as chat from before OpenAI paths.
 const LEGACY: [&str; 2] = ["chat_agent", "chat_model"];
+
+/// What a route may say.
+const KEYS: [&str; 13] = [
+    "name",
+    "match",
+    "allow",
+    "split",
+    "sticky",
+    "answer",
+    "legacy_dialect",
+    "show_server_tools",
+    "unsupported_content",
+    "timeouts",
+    "retry",
+    "fallback",
+    "shadow",
+];
 
 /// One route.
 #[derive(Clone, Debug)]
@@ -47,6 +67,12 @@ pub struct Route {
     /// Whether images, files and the like that a backend's messages have no place for are left out and named, where
     /// otherwise the request is refused.
     pub drops_content: bool,
+    /// How long its backends may take, where that is not what they say themselves.
+    pub timeouts: RouteTimeouts,
+    /// What it sends again.
+    pub retry: Retry,
+    /// Who answers when the backend of the split does not.
+    pub fallback: Option<Fallback>,
     /// Its mirror, if it has one.
     pub shadow: Option<Shadow>,
 }
@@ -124,19 +150,7 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
 
 impl Route {
     fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
-        let keys = [
-            "name",
-            "match",
-            "allow",
-            "split",
-            "sticky",
-            "answer",
-            "legacy_dialect",
-            "show_server_tools",
-            "unsupported_content",
-            "shadow",
-        ];
-        let fields = node.fields(&keys)?;
+        let fields = node.fields(&KEYS)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
         let rule = fields.or("match", Rule::default(), Rule::read);
         let allow = fields.or("allow", Allow::default(), Allow::read);
@@ -146,6 +160,9 @@ impl Route {
         let answer = fields.or("answer", AnswerShape::default(), |node| answer(node, legacy_clients));
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
         let drops_content = fields.or("unsupported_content", false, |node| node.word("choice", &CONTENT));
+        let timeouts = fields.or("timeouts", RouteTimeouts::default(), RouteTimeouts::read);
+        let retry = fields.or("retry", Retry::default(), Retry::read);
+        let fallback = fields.or("fallback", None, |node| Fallback::read(node, backends, split.as_deref()).map(Some));
         let shadow = fields.or("shadow", None, |node| Shadow::read(node, split.as_deref(), backends).map(Some));
         Some(Self {
             name: name?,
@@ -157,6 +174,9 @@ impl Route {
             legacy_dialect: legacy_clients?.0,
             show_server_tools: show_server_tools?,
             drops_content: drops_content?,
+            timeouts: timeouts?,
+            retry: retry?,
+            fallback: fallback?,
             shadow: shadow?,
         })
     }
