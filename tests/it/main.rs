@@ -23,6 +23,7 @@ mod command_line;
 mod credentials;
 mod cut;
 mod databricks;
+mod detection;
 mod durable;
 mod edges;
 mod floods;
