@@ -34,6 +34,7 @@ mod pairs;
 mod pat;
 mod paths;
 mod protocol;
+mod resilience;
 mod split;
 mod support;
 mod timeouts;
