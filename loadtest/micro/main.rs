@@ -13,8 +13,7 @@ mod callers;
 
 use std::fmt::Write as _;
 
-use cutover::dialect::{self, Ask, Dialect, Legacy, Responses, Shape, Target};
-use cutover::gateway::Transcoder;
+use cutover::dialect::{self, Ask, Dialect, Legacy, Responses, Shape, Target, Transcoder};
 use cutover::ir::{Assembler, Body, Calls, Request};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher, black_box};

@@ -14,6 +14,8 @@ use crate::error::{self, Error};
 mod bearer;
 mod cache;
 mod caller;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod jwks;
 mod jwt;
 mod key;

@@ -40,6 +40,9 @@ pub(super) struct Options {
     /// Write for a client on an `invocations` path
     #[arg(long)]
     invocations: bool,
+    /// Leave out the parts of messages that the backend has no place for, instead of refusing the request
+    #[arg(long, conflicts_with_all = ["answer", "stream"])]
+    drop_content: bool,
     /// Show the tool calls that the agent ran itself, and their outputs
     #[arg(long)]
     show_server_tools: bool,
@@ -84,7 +87,8 @@ fn request(client: &dyn Dialect, backend: &dyn Dialect, input: &[u8], options: &
     let translated = Body::parse(input).and_then(|body| {
         let request = client.read_request(&body)?;
         let alike = client.name() == backend.name();
-        let target = Target { stream: request.stream || backend.always_streams(), alike, ..Target::default() };
+        let stream = request.stream || backend.always_streams();
+        let target = Target { stream, alike, drops_content: options.drop_content, ..Target::default() };
         dialect::write(&request, backend, &target)
     });
     match translated {

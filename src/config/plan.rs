@@ -111,6 +111,9 @@ impl Config {
                 "the agent's own calls are hidden"
             },
         );
+        if route.drops_content {
+            page.row("content", "what a backend has no place for is left out and named in x-cutover-dropped");
+        }
         self.calls_plan(route, page);
         if let Some(shadow) = &route.shadow {
             self.shadow_plan(shadow, page);
@@ -355,5 +358,18 @@ kept over restarts
 "
         );
         assert!(!plan.contains("s3cret") && !plan.contains("9f86"));
+    }
+
+    #[test]
+    fn what_is_left_out_without_a_refusal_is_said() {
+        let plan = |more: &str| {
+            let backends = "{ app: { url: 'https://e.org', dialect: responses, credential: none } }";
+            let text = format!(
+                "auth: anonymous\nbackends: {backends}\nroutes: [ {{ name: r, split: {{ app: 1 }}{more} }} ]\n"
+            );
+            Config::parse(&text, Path::new(""), &|_| None).unwrap().plan()
+        };
+        assert!(!plan("").contains("left out"));
+        assert!(plan(", unsupported_content: drop").contains("left out and named"));
     }
 }

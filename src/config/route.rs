@@ -24,6 +24,9 @@ const STICKY: &str = "a list of places such as `[ custom_inputs.thread_id, heade
 const ANSWERS: [(&str, AnswerShape); 3] =
     [("both", AnswerShape::Both), ("openai", AnswerShape::OpenAi), ("legacy", AnswerShape::Legacy)];
 
+/// What becomes of content that a backend's messages have no place for; true if it is left out.
+const CONTENT: [(&str, bool); 2] = [("refuse", false), ("drop", true)];
+
 /// The dialects that a client may know as chat from before OpenAI paths.
 const LEGACY: [&str; 2] = ["chat_agent", "chat_model"];
 
@@ -38,6 +41,7 @@ const KEYS: [&str; 13] = [
     "answer",
     "legacy_dialect",
     "show_server_tools",
+    "unsupported_content",
     "timeouts",
     "retry",
     "fallback",
@@ -66,6 +70,9 @@ pub struct Route {
     pub legacy_dialect: Option<&'static dyn Dialect>,
     /// Whether clients on OpenAI paths see the calls that the agent ran itself.
     pub show_server_tools: bool,
+    /// Whether images, files and the like that a backend's messages have no place for are left out and named, where
+    /// otherwise the request is refused.
+    pub drops_content: bool,
     /// How long its backends may take, where that is not what they say themselves.
     pub timeouts: RouteTimeouts,
     /// What it sends again.
@@ -165,6 +172,7 @@ impl Route {
         let legacy_clients = legacy_clients(&fields, split.as_deref(), backends);
         let answer = fields.or("answer", AnswerShape::default(), |node| answer(node, legacy_clients));
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
+        let drops_content = fields.or("unsupported_content", false, |node| node.word("choice", &CONTENT));
         let timeouts = fields.or("timeouts", RouteTimeouts::default(), RouteTimeouts::read);
         let retry = fields.or("retry", Retry::default(), Retry::read);
         let fallback = fields.or("fallback", None, |node| Fallback::read(node, backends, split.as_deref()).map(Some));
@@ -179,6 +187,7 @@ impl Route {
             answer: answer?,
             legacy_dialect: legacy_clients?.0,
             show_server_tools: show_server_tools?,
+            drops_content: drops_content?,
             timeouts: timeouts?,
             retry: retry?,
             fallback: fallback?,

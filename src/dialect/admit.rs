@@ -1,7 +1,9 @@
 //! Whether a request fits a backend's dialect, what is left out on the way, and the table that says so beforehand.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
+use super::fitted::fitted;
 use super::{BACKENDS, Dialect, Target};
 use crate::error::{Error, Kind};
 use crate::ir::{Carry, Dropped, Field, Request};
@@ -33,9 +35,21 @@ pub fn admit(request: &Request<'_>, backend: &dyn Dialect) -> Result<Dropped, Er
 /// # Errors
 /// `UnsupportedField` as [`admit`], and for what only shows while writing.
 pub fn write(request: &Request<'_>, backend: &dyn Dialect, target: &Target<'_>) -> Result<(Vec<u8>, Dropped), Error> {
+    let mut left_out = Dropped::default();
+    let fitted = match target.drops_content {
+        true => fitted(request, backend, target, &mut left_out),
+        false => Cow::Borrowed(request),
+    };
+    let request = &*fitted;
     let mut dropped = admit(request, backend)?;
+    for (name, why) in left_out.iter() {
+        dropped.note_because(name, why);
+    }
     for (name, _) in request.rest.iter().filter(|_| !target.alike) {
         dropped.note_because(name, "nobody here knows it, and strict servers refuse what they do not know");
+    }
+    for (key, _) in request.own().filter(|(key, _)| !(target.alike && backend.own_fields().contains(key))) {
+        dropped.note_because(key, "messages have no such field there");
     }
     let written = backend.write_request(request, target, &mut dropped)?;
     Ok((written, dropped))
@@ -48,7 +62,10 @@ pub fn table() -> String {
     let mut text = String::from(
         "What becomes of a request's fields, by the dialect of the backend. *as* `key`: carried under that key; *carried*: in the \
          dialect's own shape; *kept*: the gateway sees to it; *dropped*: left out and named in `x-cutover-dropped`; *refused*: \
-         400, because leaving it out would change the answer.\n\n| field |",
+         400, because leaving it out would change the answer.\n\nThoughts of earlier turns (ReasoningHistory), \
+         fields of messages that one dialect alone has (`phase`, `attachments`) and fields that nobody knows go to a \
+         backend of the client's own dialect; to any other they are dropped. Content of messages that a backend has no place for \
+         is refused, or dropped where the route says `unsupported_content: drop`.\n\n| field |",
     );
     for backend in BACKENDS {
         let _ = write!(text, " `{}` |", backend.name());

@@ -26,6 +26,7 @@ const STYLE: Style = Style {
     ids: false,
     reasoning: false,
     opaque: false,
+    attachments: false,
     longest_id: None,
     legal_names: false,
     orphans: true,
@@ -53,6 +54,10 @@ impl Dialect for ChatAgent {
         fields::FIELDS
     }
 
+    fn own_fields(&self) -> &'static [&'static str] {
+        &["attachments"]
+    }
+
     fn read_request<'a>(&self, body: &Body<'a>) -> Result<Request<'a>, Error> {
         chat_messages::read(self, body)
     }
@@ -66,7 +71,10 @@ impl Dialect for ChatAgent {
         chat_messages::refuse_opaque(request, dropped)?;
         chat_messages::note_rest(request, target, dropped);
         chat_messages::encode(&Wire {
-            messages: chat_messages::lines(request, Style { ids: target.alike, one_system: !target.alike, ..STYLE })?,
+            messages: chat_messages::lines(
+                request,
+                Style { ids: target.alike, attachments: target.alike, one_system: !target.alike, ..STYLE },
+            )?,
             stream: target.stream.then_some(true),
             extras: Extras::of(request),
             carried: Carried { dialect: &Self, request, rest: target.alike },

@@ -3,7 +3,7 @@
 use super::chat_messages::{self, End, StreamReader};
 use super::{Ask, Dialect, Reader, Target, Writer};
 use crate::error::Error;
-use crate::ir::{Answer, Body, Carry, Dropped, Field, Request, Sink};
+use crate::ir::{Answer, Body, Carry, Dropped, Field, Part, Request, Role, Sink};
 
 mod answer;
 mod chunk;
@@ -21,6 +21,11 @@ impl Dialect for ChatCompletions {
 
     fn fields(&self) -> &'static [(Field, Carry)] {
         fields::FIELDS
+    }
+
+    fn has_place(&self, part: &Part<'_>, speaker: Option<&Role>, target: &Target<'_>) -> bool {
+        let text = matches!(part, Part::Text(_) | Part::Refusal(_));
+        text || (speaker == Some(&Role::User) && chat_messages::has_place(part, target.alike))
     }
 
     fn read_request<'a>(&self, body: &Body<'a>) -> Result<Request<'a>, Error> {

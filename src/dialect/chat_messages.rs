@@ -15,6 +15,7 @@ mod turns;
 
 pub(super) use answer::{End, StreamReader, read_answer};
 pub(super) use citation::{Nested as Citation, to_chat as cite};
+pub(super) use content::has_place;
 pub(super) use frames::{fail_as_openai, finish_stream, write_body, write_frame};
 pub(super) use history::read as read_history;
 pub(super) use lines::{Line, Style, lines, role_name, system_lines, text_only};

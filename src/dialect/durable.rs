@@ -19,6 +19,7 @@ mod messages;
 mod reader;
 mod request;
 mod session;
+mod waiting;
 
 use reader::Run;
 use session::Session;

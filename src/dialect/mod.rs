@@ -10,7 +10,7 @@ use bytes::BytesMut;
 use http::StatusCode;
 
 use crate::error::Error;
-use crate::ir::{Answer, Body, Carry, Dropped, Event, Field, Request, Sink};
+use crate::ir::{Answer, Body, Carry, Dropped, Event, Field, Part, Request, Role, Sink};
 use crate::sse::Frame;
 
 mod admit;
@@ -20,6 +20,7 @@ mod chat_completions;
 mod chat_messages;
 mod chat_model;
 mod durable;
+mod fitted;
 mod params;
 mod responses;
 mod split_chat_messages;
@@ -68,6 +69,16 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// What it does with each [`Field`]; a field that is missing here is a bug that a test finds.
     fn fields(&self) -> &'static [(Field, Carry)];
+
+    /// Whether this part has a place in what `speaker` says, or in what a tool answers where that is none.
+    fn has_place(&self, part: &Part<'_>, _speaker: Option<&Role>, _target: &Target<'_>) -> bool {
+        matches!(part, Part::Text(_) | Part::Refusal(_))
+    }
+
+    /// Fields of messages that no other dialect has.
+    fn own_fields(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Reads a client's request.
     ///
@@ -166,6 +177,8 @@ pub struct Target<'a> {
     pub stream: bool,
     /// The client speaks this dialect too, so that unknown fields, parts and items may pass.
     pub alike: bool,
+    /// Parts of messages that the backend has no place for are left out and named, where otherwise the request is refused.
+    pub drops_content: bool,
     /// The id of the conversation, if the client named one: what keeps it on its backend.
     pub conversation: Option<&'a str>,
     /// The number of this request: the caller's own `x-request-id` where that is a UUID, so that a request that is sent

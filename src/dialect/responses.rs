@@ -1,6 +1,8 @@
 //! The Responses API: OpenAI's full form for clients, and what MLflow's agent servers make of it for backends.
 
-use super::{Answer, Ask, Body, Carry, Dialect, Dropped, Error, Field, Reader, Request, Sink, Target, Writer};
+use super::{
+    Answer, Ask, Body, Carry, Dialect, Dropped, Error, Field, Part, Reader, Request, Role, Sink, Target, Writer,
+};
 
 mod answer;
 mod backend_request;
@@ -84,6 +86,18 @@ impl Dialect for Responses {
 
     fn fields(&self) -> &'static [(Field, Carry)] {
         FIELDS
+    }
+
+    fn own_fields(&self) -> &'static [&'static str] {
+        &["phase"]
+    }
+
+    fn has_place(&self, part: &Part<'_>, speaker: Option<&Role>, target: &Target<'_>) -> bool {
+        match part {
+            Part::Text(_) | Part::Refusal(_) => true,
+            Part::Image { .. } | Part::File(_) | Part::Audio(_) => speaker != Some(&Role::Assistant),
+            Part::Opaque { .. } => target.alike,
+        }
     }
 
     fn read_request<'a>(&self, body: &Body<'a>) -> Result<Request<'a>, Error> {

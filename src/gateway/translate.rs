@@ -114,6 +114,7 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
         model: backend.model.as_deref(),
         stream: request.stream || backend.dialect.always_streams(),
         alike,
+        drops_content: route.drops_content,
         conversation: conversation.as_deref(),
         number: number(id),
     };

@@ -4,17 +4,23 @@
 //! only, whole items only, or both; ids missing, shared or changing; interleaved tool calls; calls without arguments;
 //! tools that the agent ran itself; a missing end.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::value::RawValue;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Answer, Event, Finish, Fragment, Output, Piece};
 use crate::error::{Error, Kind};
 
 mod calls;
 mod defer;
+mod growing;
 mod messages;
+mod pending;
 
-pub use calls::Calls;
-use calls::Pending;
+use calls::Shown;
+pub use pending::Calls;
+use pending::Queue;
 
 /// Where events go, each with the answer as it stands after it.
 pub trait Emit {
@@ -32,10 +38,14 @@ impl<F: FnMut(&Event<'_>, &Answer)> Emit for F {
 pub struct Assembler {
     answer: Answer,
     open: Option<Open>,
-    pending: Vec<Pending>,
-    calls: Calls,
+    queue: Queue,
+    /// The calls that have been shown, by id.
+    shown: HashMap<String, Shown>,
     /// Messages that were closed because something else began, before the backend said that they were done.
-    superseded: Vec<(String, usize)>,
+    superseded: HashMap<String, usize>,
+    /// Hashes of the open message's annotations and of all items that nobody knows: said twice they are still one.
+    cited: HashSet<u128>,
+    opaque: HashSet<u128>,
     /// What came while a call was open; it follows when the call is closed.
     deferred: Vec<Fragment<'static>>,
     finish: Option<Finish>,
@@ -47,15 +57,25 @@ pub struct Assembler {
 
 /// The item that may still grow.
 enum Open {
-    Message { index: usize, item: Option<String> },
-    Reasoning { index: usize, item: Option<String> },
-    Call { index: usize },
+    Message {
+        index: usize,
+        item: Option<String>,
+    },
+    Reasoning {
+        index: usize,
+        item: Option<String>,
+    },
+    /// A call; its place in the queue, if it is there.
+    Call {
+        index: usize,
+        place: Option<usize>,
+    },
 }
 
 impl Open {
     fn index(&self) -> usize {
         match self {
-            Self::Message { index, .. } | Self::Reasoning { index, .. } | Self::Call { index } => *index,
+            Self::Message { index, .. } | Self::Reasoning { index, .. } | Self::Call { index, .. } => *index,
         }
     }
 }
@@ -67,9 +87,11 @@ impl Assembler {
         Self {
             answer: Answer { seed, created, ..Answer::default() },
             open: None,
-            pending: Vec::new(),
-            calls,
-            superseded: Vec::new(),
+            queue: Queue::new(calls),
+            shown: HashMap::new(),
+            superseded: HashMap::new(),
+            cited: HashSet::new(),
+            opaque: HashSet::new(),
             deferred: Vec::new(),
             finish: None,
             room: limit,
@@ -201,8 +223,7 @@ impl Assembler {
         self.answer.failure = Some(error);
     }
 
-    /// What an item or a citation takes beside its text. Finding one among many takes time as well, so this also bounds
-    /// how many there may be.
+    /// What an item or a citation takes beside its text.
     const ITEM: usize = 1024;
 
     /// An answer is not allowed to grow without bound.
@@ -275,8 +296,7 @@ impl Assembler {
 
     /// An item that nobody knows; said twice it is still one.
     fn opaque(&mut self, kind: String, raw: Box<RawValue>, emit: &mut dyn Emit) {
-        let same = |item: &Output| matches!(&item.piece, Piece::Opaque { raw: known, .. } if known.get() == raw.get());
-        if !self.answer.items.iter().any(same) {
+        if self.opaque.insert(xxh3_128(raw.get().as_bytes())) {
             self.single(Piece::Opaque { kind, raw }, emit);
         }
     }
@@ -302,8 +322,7 @@ impl Assembler {
     /// Closes the open item because another one begins, and remembers a message that was not said to be done.
     fn supersede(&mut self, emit: &mut dyn Emit) {
         if let Some(Open::Message { index, item: Some(item) }) = &self.open {
-            self.superseded.retain(|(name, _)| name != item);
-            self.superseded.push((item.clone(), *index));
+            self.superseded.insert(item.clone(), *index);
         }
         self.close(true, emit);
     }

@@ -1,5 +1,6 @@
 //! A request body read no further than its top-level fields: all that routing needs, and where every dialect starts.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -124,8 +125,9 @@ impl<'a> Body<'a> {
     }
 
     fn refuse_doubles(&self) -> Result<(), Error> {
-        for (position, (key, _)) in self.fields.iter().enumerate() {
-            if self.fields.iter().take(position).any(|(earlier, _)| earlier == key) {
+        let mut names = HashSet::with_capacity(self.fields.len());
+        for (key, _) in &self.fields {
+            if !names.insert(&**key) {
                 return Err(Error::new(Kind::MalformedBody, format!("`{key}` is given twice")).param(&**key));
             }
             let twin = STEERING.iter().find(|name| name.eq_ignore_ascii_case(key) && *key != **name);

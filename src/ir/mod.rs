@@ -23,5 +23,7 @@ pub use event::Event;
 pub use field::{Carry, Field, Param, Value};
 pub use fragment::{Fragment, Sink};
 pub use opening::Opening;
-pub use request::{Call, CallOutput, Dropped, Format, Item, Message, Part, Reasoning, Request, Role, Tool, ToolChoice};
+pub use request::{
+    Call, CallOutput, Dropped, Format, Item, Message, Own, Part, Reasoning, Request, Role, Tool, ToolChoice,
+};
 pub use text::{Json, Str, json};

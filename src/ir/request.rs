@@ -110,12 +110,17 @@ pub struct Message<'a> {
     pub name: Option<Str<'a>>,
     /// The message's id in the client's history.
     pub id: Option<Str<'a>>,
+    /// A field that only the client's own dialect has.
+    pub own: Option<Own<'a>>,
 }
+
+/// The key and the value of a field of a message that one dialect alone has (`phase`, `attachments`).
+pub type Own<'a> = (&'static str, &'a RawValue);
 
 impl<'a> Message<'a> {
     /// A message of one text.
     pub fn text(role: Role, text: impl Into<Str<'a>>) -> Self {
-        Self { role, parts: vec![Part::Text(text.into())], name: None, id: None }
+        Self { role, parts: vec![Part::Text(text.into())], name: None, id: None, own: None }
     }
 
     /// All text parts joined by `separator`; refusals count as text.
@@ -187,13 +192,15 @@ pub struct CallOutput<'a> {
     pub name: Option<Str<'a>>,
     /// What it said.
     pub parts: Vec<Part<'a>>,
+    /// A field that only the client's own dialect has.
+    pub own: Option<Own<'a>>,
 }
 
 impl<'a> CallOutput<'a> {
     /// All text of the output, joined by line feeds.
     #[must_use]
     pub fn text(&self) -> Str<'a> {
-        Message { role: Role::User, parts: self.parts.clone(), name: None, id: None }.joined("\n")
+        Message { role: Role::User, parts: self.parts.clone(), name: None, id: None, own: None }.joined("\n")
     }
 }
 
@@ -322,6 +329,15 @@ impl<'a> Request<'a> {
         ]
         .into_iter()
         .filter_map(|(present, field, name)| present.then_some((field, name)))
+    }
+
+    /// The fields of messages that only the client's own dialect has.
+    pub fn own(&self) -> impl Iterator<Item = Own<'a>> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Message(message) => message.own,
+            Item::CallOutput(output) => output.own,
+            _ => None,
+        })
     }
 
     /// Names of the functions that the client offers to run.

@@ -27,6 +27,11 @@ impl Str<'_> {
         Str(Cow::Owned(self.0.into_owned()))
     }
 
+    /// Appends; what was borrowed is copied once.
+    pub fn push_str(&mut self, more: &str) {
+        self.0.to_mut().push_str(more);
+    }
+
     /// The bytes as a `String`.
     #[must_use]
     pub fn into_string(self) -> String {

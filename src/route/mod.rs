@@ -57,6 +57,8 @@ pub struct Route {
     pub legacy: Option<&'static dyn Dialect>,
     /// Whether clients on OpenAI paths see the calls that the agent ran itself.
     pub show_server_tools: bool,
+    /// Whether content that a backend has no place for is left out and named, or refused.
+    pub drops_content: bool,
     /// What Databricks calls what its agents do.
     pub task: &'static str,
     /// Its split.
@@ -285,6 +287,7 @@ impl Route {
             answer: config.answer,
             legacy: config.legacy_dialect,
             show_server_tools: config.show_server_tools,
+            drops_content: config.drops_content,
             task: config.legacy_dialect.or(spoken).map_or(RESPONSES, |dialect| task(dialect.name())),
             split: match previous {
                 Some(previous) => split.after(&previous.split),

@@ -9,9 +9,16 @@ import servers
 from matrix import BACKENDS
 
 TOKEN = "dapi-e2e-not-a-secret"
+LENIENT = ".lenient"
 REPO = Path(__file__).parents[2]
-# Each backend is a model, and twice more as the legacy agent that its clients used to call.
-ROUTES = {"": {}, ".chat-agent": {"legacy_dialect": "chat_agent"}, ".chat-model": {"legacy_dialect": "chat_model"}}
+# Each backend is a model, twice more as the legacy agent that its clients used to call, and once as one that is given of
+# every message what it can take.
+ROUTES = {
+    "": {},
+    ".chat-agent": {"legacy_dialect": "chat_agent"},
+    ".chat-model": {"legacy_dialect": "chat_model"},
+    LENIENT: {"unsupported_content": "drop"},
+}
 
 
 def binary() -> Path:

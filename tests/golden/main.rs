@@ -21,8 +21,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cutover::dialect::{self, Ask, Dialect, Legacy, Responses, Shape, Surface, Target};
-use cutover::gateway::Transcoder;
+use cutover::dialect::{self, Ask, Dialect, Legacy, Responses, Shape, Surface, Target, Transcoder};
 use cutover::ir::{Answer, Assembler, Body, Calls, Event, Fragment, Request};
 
 fn root() -> PathBuf {
@@ -186,7 +185,7 @@ fn every_recorded_request_becomes_what_the_golden_files_say() {
                 for backend in dialect::BACKENDS {
                     let alike = backend.name() == client.name();
                     let stream = request.stream || backend.always_streams();
-                    let target = Target { model: None, stream, alike, conversation: None, number: 1 };
+                    let target = Target { stream, alike, number: 1, ..Target::default() };
                     match dialect::write(&request, *backend, &target) {
                         Ok((sent, dropped)) => {
                             let (sent, dropped) = (String::from_utf8(sent).unwrap(), dropped.names().join(","));

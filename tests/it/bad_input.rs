@@ -78,6 +78,22 @@ async fn an_unknown_model_is_told_which_there_are() {
 }
 
 #[tokio::test]
+async fn content_that_has_no_place_is_left_out_where_the_route_says_so() {
+    let fake = Fake::json(200, &says::plain("chat_agent", Act::Text)).await;
+    let config = one_backend(&fake, "chat_agent", "") + "    unsupported_content: drop\n";
+    let gateway = Gateway::start(&config).await;
+    let image = r#"{"type":"image_url","image_url":{"url":"https://e.org/a.png"}}"#;
+    let body = |content: &str, more: &str| {
+        format!(r#"{{"model":"agent","messages":[{{"role":"user","content":[{content}]}}]{more}}}"#)
+    };
+    let answer = gateway.client().post("/v1/chat/completions", body(image, "")).await;
+    assert_eq!((answer.status, answer.header("x-cutover-dropped")), (200, Some("image")), "{}", answer.text());
+    assert!(fake.seen()[0].body.contains("[left out: image]"), "the agent is told that something is missing");
+    let two = gateway.client().post("/v1/chat/completions", body(image, ",\"n\":2")).await;
+    assert_eq!((two.status, two.json()["error"]["param"].as_str()), (400, Some("n")));
+}
+
+#[tokio::test]
 async fn what_would_change_the_answer_is_refused_and_what_would_not_is_named() {
     let fake = Fake::json(200, &says::plain("chat_agent", Act::Text)).await;
     let gateway = Gateway::to(&fake, "chat_agent").await;

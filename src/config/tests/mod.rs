@@ -125,6 +125,7 @@ routes:
     answer: legacy
     legacy_dialect: chat_model
     show_server_tools: true
+    unsupported_content: drop
 "
     ));
     assert_eq!(config.listen.clients, "0.0.0.0:8081".parse::<SocketAddr>().unwrap());
@@ -143,7 +144,7 @@ routes:
     let route = &config.routes[0];
     assert!(route.rule.model.as_ref().unwrap().matches("support-agent"));
     assert_eq!(route.sticky.as_ref().unwrap(), &["custom_inputs.thread_id", "header:X-Session-Id"]);
-    assert_eq!((route.answer, route.show_server_tools), (AnswerShape::Legacy, true));
+    assert_eq!((route.answer, route.show_server_tools, route.drops_content), (AnswerShape::Legacy, true, true));
     assert_eq!(route.legacy_dialect.unwrap().name(), "chat_model");
     assert_eq!(config.warnings, []);
 }

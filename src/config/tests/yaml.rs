@@ -46,6 +46,10 @@ fn wrong_types_say_what_was_found_and_wanted() {
          header:x-session-id ]`"
     );
     assert_eq!(
+        only_problem(&with_route("{ name: r, split: { app: 1 }, unsupported_content: ignore }")),
+        "6: routes[0].unsupported_content: unknown choice `ignore`; write one of refuse, drop"
+    );
+    assert_eq!(
         only_problem(&with_route("{ name: r, split: { app: 1 }, show_server_tools: yes }")),
         "6: routes[0].show_server_tools: `yes` is not `true` or `false`"
     );

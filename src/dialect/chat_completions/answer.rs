@@ -118,10 +118,10 @@ fn reasoning(answer: &Answer) -> String {
 }
 
 fn annotations(answer: &Answer) -> Vec<Citation<'_>> {
-    let mut citations = Vec::new();
+    let (mut citations, mut before) = (Vec::new(), chunk::Before::default());
     for (index, item) in answer.items.iter().enumerate() {
         if let Piece::Message { annotations, .. } = &item.piece {
-            let shift = chunk::characters_before(answer, index);
+            let shift = before.item(answer, index);
             citations.extend(annotations.iter().filter_map(|raw| chat_messages::cite(raw, shift)));
         }
     }

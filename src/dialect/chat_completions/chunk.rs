@@ -126,8 +126,21 @@ impl<'a> Delta<'a> {
     }
 }
 
-/// How much text stands before the item at `index`: a client sees all messages as one.
-pub(super) fn characters_before(answer: &Answer, index: usize) -> u64 {
-    let texts = answer.items.iter().take(index).filter_map(|item| Piece::text(&item.piece));
-    texts.map(|text| u64::try_from(text.chars().count()).unwrap_or(u64::MAX)).sum()
+/// How much text stands before an item: a client sees all messages as one. Items are asked about in order, and every text
+/// is counted once.
+#[derive(Default)]
+pub(super) struct Before {
+    items: usize,
+    characters: u64,
+}
+
+impl Before {
+    /// The characters before the item at `index`.
+    pub(super) fn item(&mut self, answer: &Answer, index: usize) -> u64 {
+        let more = answer.items.get(self.items..index).unwrap_or_default();
+        let texts = more.iter().filter_map(|item| Piece::text(&item.piece));
+        self.characters += texts.map(|text| u64::try_from(text.chars().count()).unwrap_or(u64::MAX)).sum::<u64>();
+        self.items = self.items.max(index);
+        self.characters
+    }
 }

@@ -60,6 +60,7 @@ pub(super) fn write(request: &Request<'_>, target: &Target<'_>, dropped: &mut Dr
         ids: false,
         reasoning: alike,
         opaque: alike,
+        attachments: false,
         // OpenAI's own limit.
         longest_id: Some(40),
         legal_names: true,

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 
-use super::chunk::{self, Choice, Chunk, Delta, LegacyFields, Thought, UsageField};
+use super::chunk::{Before, Choice, Chunk, Delta, LegacyFields, Thought, UsageField};
 use crate::dialect::chat_agent::{AgentMessage, AgentStream};
 use crate::dialect::chat_messages::{self, DatabricksOutput, Fault, Minted, TokenUsage};
 use crate::dialect::{Ask, Legacy, Shape, Surface, Writer};
@@ -16,6 +16,7 @@ pub(super) struct ChunkWriter {
     calls: usize,
     /// The item whose thoughts were shown last.
     thought: Option<usize>,
+    before: Before,
     /// ChatAgent's half, where it is written too.
     agent: Option<AgentStream>,
 }
@@ -25,7 +26,7 @@ impl ChunkWriter {
     pub(super) fn new(ask: &Ask) -> Self {
         // ChatAgent's clients see what the agent did itself; only OpenAI's would run it again.
         let agent = (ask.shape == Shape::Both(Legacy::ChatAgent)).then(|| AgentStream::new(true));
-        Self { ask: ask.clone(), calls: 0, thought: None, agent }
+        Self { ask: ask.clone(), calls: 0, thought: None, before: Before::default(), agent }
     }
 
     /// What is new for OpenAI's clients; `None` for what they do not see.
@@ -39,7 +40,7 @@ impl ChunkWriter {
                 Some(Delta::Reasoning { reasoning_content: Thought { another, text: delta } })
             }
             Event::Annotation { index, annotation } => {
-                let citation = chat_messages::cite(annotation, chunk::characters_before(answer, index))?;
+                let citation = chat_messages::cite(annotation, self.before.item(answer, index))?;
                 Some(Delta::Annotation { annotations: [citation] })
             }
             Event::ItemStarted { index } => match &answer.items.get(index)?.piece {

@@ -236,12 +236,14 @@ impl StreamReader {
     }
 
     fn piece_of_call(&mut self, call: &ToolCall<'_>, out: &mut dyn Sink) {
-        let (id, name) = (call.id.given(), call.name());
+        let (id, name, delta) = (call.id.given(), call.name(), call.arguments());
+        if id.is_none() && name.is_none() && delta.is_empty() {
+            return;
+        }
         let slot = self.slots.find(call.index.number(), id.unwrap_or_default(), name.is_some());
         if id.is_some() || name.is_some() {
             out.push(Fragment::CallStart { slot, call_id: id.map(Str::from), name: name.map(Str::from) });
         }
-        let delta = call.arguments();
         if !delta.is_empty() {
             out.push(Fragment::CallArguments { slot, delta });
         }

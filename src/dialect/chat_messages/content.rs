@@ -133,6 +133,11 @@ pub(super) struct FileLine<'r> {
     file_url: Option<&'r RawValue>,
 }
 
+/// Whether a user's message has a place for a part; `opaque` says whether unknown kinds may pass.
+pub(crate) fn has_place(part: &Part<'_>, opaque: bool) -> bool {
+    PartLine::of(part, opaque).is_ok()
+}
+
 impl<'r> PartLine<'r> {
     /// A part of a message; `opaque` says whether unknown kinds may pass.
     pub(super) fn of(part: &'r Part<'_>, opaque: bool) -> Result<Self, Error> {

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{Path, content};
 use crate::error::{Error, Kind};
-use crate::ir::{Call, CallOutput, Item, Message, Part, Reasoning, Role, Str};
+use crate::ir::{Call, CallOutput, Item, Message, Own, Part, Reasoning, Role, Str};
 
 /// A message as it came. Every field is read on its own, so that an error can name it.
 #[derive(Deserialize)]
@@ -32,6 +32,9 @@ struct Wire<'a> {
     tool_call_id: Option<&'a RawValue>,
     #[serde(borrow)]
     function_call: Option<&'a RawValue>,
+    /// ChatAgent's.
+    #[serde(borrow)]
+    attachments: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +118,11 @@ fn read_assistant<'a>(wire: &Wire<'a>, path: &Path<'_>, items: &mut Vec<Item<'a>
 fn message<'a>(wire: &Wire<'a>, path: &Path<'_>, role: Role, parts: Vec<Part<'a>>) -> Result<Message<'a>, Error> {
     let name = wire.name.map(|name| path.field("name").read(name, "a string")).transpose()?;
     // Nothing refers to a message's id, so one of another type is no reason to refuse the message.
-    Ok(Message { role, parts, name, id: wire.id.and_then(text) })
+    Ok(Message { role, parts, name, id: wire.id.and_then(text), own: own(wire) })
+}
+
+fn own<'a>(wire: &Wire<'a>) -> Option<Own<'a>> {
+    wire.attachments.map(|attachments| ("attachments", attachments))
 }
 
 fn required_content<'a>(wire: &Wire<'a>, path: &Path<'_>) -> Result<Vec<Part<'a>>, Error> {
@@ -131,7 +138,7 @@ fn output<'a>(wire: &Wire<'a>, path: &Path<'_>) -> Result<CallOutput<'a>, Error>
     let call_id = required(wire.tool_call_id, &path.field("tool_call_id"), "the id of the call that it answers")?;
     let name = wire.name.map(|name| path.field("name").read(name, "a string")).transpose()?;
     let parts = wire.content.map_or_else(|| Ok(Vec::new()), |value| content::read(value, &path.field("content")))?;
-    Ok(CallOutput { call_id, name, parts })
+    Ok(CallOutput { call_id, name, parts, own: own(wire) })
 }
 
 fn read_calls<'a>(list: Option<&'a RawValue>, path: &Path<'_>) -> Result<Vec<Call<'a>>, Error> {

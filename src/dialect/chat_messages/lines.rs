@@ -1,12 +1,13 @@
 //! Writes a conversation as a list of chat messages.
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use super::content::PartLine;
 use super::shapes::WholeCall;
 use super::turns::{self, Assistant, Turn};
 use crate::error::{Error, Kind};
-use crate::ir::{CallOutput, Message, Part, Request, Role, Str, legal};
+use crate::ir::{CallOutput, Message, Own, Part, Request, Role, Str, legal};
 
 /// Stands for a tool's answer that never came.
 const NO_OUTPUT: &str = "[no output]";
@@ -26,6 +27,8 @@ pub(crate) struct Style {
     pub(crate) reasoning: bool,
     /// Parts of unknown kinds may pass.
     pub(crate) opaque: bool,
+    /// Messages keep their attachments.
+    pub(crate) attachments: bool,
     /// The longest call id that the server takes, if there is one.
     pub(crate) longest_id: Option<usize>,
     /// The names of tools are as OpenAI allows them, as in `tools`.
@@ -39,6 +42,10 @@ pub(crate) struct Style {
 impl Style {
     fn call_id(self, id: &str) -> Str<'_> {
         self.longest_id.map_or_else(|| Str::from(id), |longest| legal::call_id(id, longest))
+    }
+
+    fn attachments(self, own: Option<Own<'_>>) -> Option<&RawValue> {
+        own.filter(|(key, _)| self.attachments && *key == "attachments").map(|(_, value)| value)
     }
 
     fn tool_name(self, name: &str) -> Str<'_> {
@@ -61,6 +68,8 @@ pub(crate) struct Line<'r, 'a> {
     tool_calls: Vec<WholeCall<'r>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tool_call_id: Option<Str<'r>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attachments: Option<&'a RawValue>,
 }
 
 #[derive(Serialize)]
@@ -82,6 +91,7 @@ impl<'a> Line<'_, 'a> {
             reasoning_content: None,
             tool_calls: Vec::new(),
             tool_call_id: None,
+            attachments: None,
         }
     }
 }
@@ -123,7 +133,9 @@ pub(crate) fn system_lines<'r, 'a>(request: &'r Request<'a>) -> Vec<Line<'r, 'a>
 fn join_system<'a>(lines: &mut [Line<'_, 'a>], message: &Message<'a>) -> Result<bool, Error> {
     let [Line { role: "system", content: Content::Text(said), name: None, .. }] = lines else { return Ok(false) };
     text_only(&message.parts, "a message of text")?;
-    *said = Str::from(format!("{said}\n\n{}", message.joined("\n")));
+    for more in ["\n\n", &message.joined("\n")] {
+        said.push_str(more);
+    }
     Ok(true)
 }
 
@@ -143,7 +155,8 @@ fn said<'r, 'a>(message: &'r Message<'a>, style: Style) -> Result<Line<'r, 'a>, 
         Content::Text(message.joined("\n"))
     };
     let id = message.id.as_deref().filter(|_| style.ids);
-    Ok(Line { content, name: message.name.as_deref(), id, ..Line::plain(role_name(message), Str::default()) })
+    let line = Line { content, name: message.name.as_deref(), id, ..Line::plain(role_name(message), Str::default()) };
+    Ok(Line { attachments: style.attachments(message.own), ..line })
 }
 
 fn assistant<'r, 'a>(turn: Assistant<'r, 'a>, style: Style) -> Result<Line<'r, 'a>, Error> {
@@ -165,6 +178,7 @@ fn assistant<'r, 'a>(turn: Assistant<'r, 'a>, style: Style) -> Result<Line<'r, '
         content,
         name: turn.said.and_then(|message| message.name.as_deref()),
         id: turn.said.and_then(|message| message.id.as_deref()).filter(|_| style.ids),
+        attachments: style.attachments(turn.said.and_then(|message| message.own)),
         reasoning_content: (!thoughts.is_empty()).then(|| Str::from(thoughts.join("\n\n"))),
         tool_calls: turn
             .calls
@@ -189,7 +203,8 @@ fn answered<'r, 'a>(
         None => NO_OUTPUT.into(),
     };
     let name = style.names_tools.then(|| name.filter(|name| !name.is_empty()).unwrap_or("tool"));
-    Ok(Line { name, tool_call_id: Some(style.call_id(call_id)), ..Line::plain("tool", text) })
+    let attachments = style.attachments(output.and_then(|output| output.own));
+    Ok(Line { name, tool_call_id: Some(style.call_id(call_id)), attachments, ..Line::plain("tool", text) })
 }
 
 /// Refuses parts that are no text where only text can stand.

@@ -1,5 +1,7 @@
 //! Requests in the wrapping of the scoring server: the one row of a dataframe, or `inputs`.
 
+use std::collections::HashSet;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -39,12 +41,9 @@ pub(crate) fn unwrap<'a>(body: &Body<'a>) -> Result<Option<Row<'a>>, Error> {
         "inputs" => (record(value, &path)?, "inputs."),
         _ => (record(value, &path)?, "dataframe_records[0]."),
     };
-    for (key, value) in body.iter() {
-        let beside = **key != *name && **key != *"params";
-        if beside && !fields.iter().any(|(known, _)| known == key) {
-            fields.push((key.clone(), value));
-        }
-    }
+    let known: HashSet<Str<'_>> = fields.iter().map(|(key, _)| key.clone()).collect();
+    let beside = |key: &Str<'_>| **key != *name && **key != *"params" && !known.contains(key);
+    fields.extend(body.iter().filter(|(key, _)| beside(key)).map(|(key, value)| (key.clone(), value)));
     Ok(Some(Row { body: Body::of(fields)?, place }))
 }
 

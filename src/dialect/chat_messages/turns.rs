@@ -32,6 +32,7 @@ pub(super) struct Assistant<'r, 'a> {
 /// Folds a conversation. Items of unknown kinds have no turn.
 pub(super) fn fold<'r, 'a>(items: &'r [Item<'a>]) -> Vec<Turn<'r, 'a>> {
     let mut fold = Fold { pairs: Pairs::of(items), open: None, turns: Vec::with_capacity(items.len()) };
+    let leads = lead_to_calls(items);
     for (place, item) in items.iter().enumerate() {
         match item {
             Item::Message(message) if message.role == Role::Assistant => {
@@ -46,7 +47,7 @@ pub(super) fn fold<'r, 'a>(items: &'r [Item<'a>]) -> Vec<Turn<'r, 'a>> {
             }
             Item::Reasoning(reasoning) => {
                 let goes_on = fold.open.as_ref().is_some_and(|open| open.said.is_none() && open.calls.is_empty());
-                if !goes_on && !a_call_is_next(items, place) {
+                if !goes_on && !leads.get(place).copied().unwrap_or(false) {
                     fold.close(true);
                 }
                 fold.open().reasoning.push(reasoning);
@@ -69,10 +70,17 @@ pub(super) fn fold<'r, 'a>(items: &'r [Item<'a>]) -> Vec<Turn<'r, 'a>> {
     fold.turns
 }
 
-/// Whether thoughts at `place` lead to a call and so belong to the turn that is open.
-fn a_call_is_next(items: &[Item<'_>], place: usize) -> bool {
-    let next = items.iter().skip(place).find(|item| !matches!(item, Item::Reasoning(_) | Item::Opaque { .. }));
-    matches!(next, Some(Item::Call(_)))
+/// For every place whether thoughts there lead to a call and so belong to the turn that is open.
+fn lead_to_calls(items: &[Item<'_>]) -> Vec<bool> {
+    let mut leads = vec![false; items.len()];
+    let mut next = false;
+    for (lead, item) in leads.iter_mut().zip(items).rev() {
+        if !matches!(item, Item::Reasoning(_) | Item::Opaque { .. }) {
+            next = matches!(item, Item::Call(_));
+        }
+        *lead = next;
+    }
+    leads
 }
 
 struct Fold<'r, 'a> {

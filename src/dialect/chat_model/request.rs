@@ -18,6 +18,7 @@ const STYLE: Style = Style {
     ids: false,
     reasoning: false,
     opaque: false,
+    attachments: false,
     longest_id: None,
     legal_names: true,
     orphans: true,

@@ -1,5 +1,7 @@
 //! A client's answers to what the agent asked, as the agent wants them: decisions on its own tool calls.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -46,8 +48,15 @@ pub(super) fn answers<'r, 'a>(request: &'r Request<'a>) -> Vec<(Asked<'r>, &'r C
         })
         .collect();
     found.reverse();
-    let made = |id: &str| request.items.iter().position(|item| matches!(item, Item::Call(call) if call.call_id == *id));
-    found.sort_by_key(|(_, output)| made(&output.call_id));
+    if found.len() > 1 {
+        let mut made = HashMap::new();
+        for (place, item) in request.items.iter().enumerate() {
+            if let Item::Call(call) = item {
+                made.entry(&*call.call_id).or_insert(place);
+            }
+        }
+        found.sort_by_key(|(_, output)| made.get(&*output.call_id));
+    }
     found
 }
 

@@ -8,6 +8,7 @@ use super::asked::{About, Asked};
 use super::event::{Approval, Content, Event, Message, Output, Speaker, State};
 use super::request;
 use super::session::Session;
+use super::waiting::{Calls, Messages, Waiting};
 use crate::dialect::{Reader, backend_error};
 use crate::error::{Error, Kind};
 use crate::ir::{Fragment, Sink, Str, Usage};
@@ -19,38 +20,16 @@ pub(super) struct Run {
     session: Session,
     /// The number of the last event; older ones that come again are not news.
     cursor: u64,
-    /// Messages that came in pieces and have not come in whole yet.
-    pieces: Vec<Pieces>,
+    pieces: Messages,
     /// The same of thoughts.
     thinking: bool,
-    /// Calls of which it is not known yet who makes them: the agent, the agent if it may, or the client.
-    calls: Vec<Waiting>,
+    calls: Calls,
     minted: u32,
     usage: Option<Usage>,
     /// The agent has said or done something.
     told: bool,
     /// The run is over and told of nothing: its output has to be asked for.
     silent: bool,
-}
-
-/// A message in pieces.
-struct Pieces {
-    item: String,
-    text: String,
-}
-
-/// A call and what will become of it.
-struct Waiting {
-    call_id: String,
-    name: String,
-    arguments: String,
-}
-
-impl Waiting {
-    fn push(self, out: &mut dyn Sink) {
-        let (call_id, name) = (self.call_id.into(), self.name.into());
-        out.push(Fragment::Call { slot: None, call_id, name, arguments: self.arguments.into() });
-    }
 }
 
 impl Reader for Run {
@@ -105,9 +84,9 @@ impl Run {
             number,
             session,
             cursor: 0,
-            pieces: Vec::new(),
+            pieces: Messages::default(),
             thinking: false,
-            calls: Vec::new(),
+            calls: Calls::default(),
             minted: 0,
             usage: None,
             told: false,
@@ -119,8 +98,8 @@ impl Run {
         match kind {
             // A second start is a second attempt, after the first one died: what that one left open stays open.
             "run.started" => {
-                self.pieces.clear();
-                self.calls.clear();
+                self.pieces = Messages::default();
+                self.calls = Calls::default();
             }
             "run.completed" if self.told => self.finish(out),
             "run.completed" => self.silent = true,
@@ -141,10 +120,7 @@ impl Run {
             out.push(Fragment::Reasoning { item: None, delta: content.thought.into() });
         }
         let item = event.id.as_deref().unwrap_or_default();
-        match self.pieces.iter_mut().find(|pieces| pieces.item == item) {
-            Some(pieces) => pieces.text.push_str(&content.text),
-            None => self.pieces.push(Pieces { item: item.to_owned(), text: content.text.to_string() }),
-        }
+        self.pieces.extend(item, &content.text);
         out.push(Fragment::Text { item: Some(item.into()), delta: content.text });
     }
 
@@ -166,37 +142,31 @@ impl Run {
             out.push(Fragment::Thought { item: None, text: thought.into(), encrypted });
         }
         if !text.is_empty() || !refusal.is_empty() {
-            let item = self.came_in_pieces(message.id.as_deref(), &text).map(Str::from);
+            let item = self.pieces.take(message.id.as_deref(), &text).map(Str::from);
             let refusal = Some(refusal).filter(|refusal| !refusal.is_empty()).map(Str::from);
             out.push(Fragment::Message { item, text, refusal, annotations: Vec::new() });
         }
         for call in message.tool_calls.iter().flatten() {
-            let call_id = match call.id.as_deref() {
-                Some(id) if !id.is_empty() => id.to_owned(),
-                _ => self.mint(),
-            };
+            let given = call.id.as_deref().filter(|id| !id.is_empty());
+            let call_id = given.map_or_else(|| self.mint(), str::to_owned);
             let (name, arguments) = (call.name.to_string(), call.arguments().to_owned());
-            self.calls.push(Waiting { call_id, name, arguments });
+            if !self.calls.add(Waiting { call_id, minted: given.is_none(), name, arguments }) {
+                let message = "the agent has made more calls than this gateway holds";
+                return out.push(Fragment::Failed(Error::new(Kind::BackendGarbage, message)));
+            }
         }
         if let Some(more) = message.usage() {
             let so_far = self.usage.unwrap_or_default();
-            let (input, output) = (so_far.input + more.input, so_far.output + more.output);
-            self.usage = Some(Usage { input, output, total: so_far.total + more.total, ..so_far });
+            let sum = u64::saturating_add;
+            let (input, output) = (sum(so_far.input, more.input), sum(so_far.output, more.output));
+            self.usage = Some(Usage { input, output, total: sum(so_far.total, more.total), ..so_far });
         }
-    }
-
-    /// What the pieces of a message were called that has come in whole now.
-    fn came_in_pieces(&mut self, id: Option<&str>, text: &str) -> Option<String> {
-        let by_name = self.pieces.iter().position(|pieces| id == Some(pieces.item.as_str()));
-        let by_text = || self.pieces.iter().position(|pieces| text.starts_with(&pieces.text));
-        let place = by_name.or_else(by_text)?;
-        Some(self.pieces.remove(place).item)
     }
 
     /// A tool's answer to the agent. Where no ids are given, calls of one tool are answered in the order they were made.
     fn answered(&mut self, message: &Message<'_>, output: Str<'_>, out: &mut dyn Sink) {
         let id = message.tool_call_id.as_deref().filter(|id| !id.is_empty());
-        let call_id = match self.take(id, message.name.as_deref()) {
+        let call_id = match self.calls.take(id, message.name.as_deref()) {
             Some(call) => {
                 let call_id = call.call_id.clone();
                 call.push(out);
@@ -214,7 +184,7 @@ impl Run {
         let actions = serde_json::from_str::<Approval<'_>>(value.get()).unwrap_or_default().action_requests;
         for (place, action) in actions.iter().enumerate() {
             // The agent may have told of this call already, as one that it makes.
-            self.take(action.id.as_deref(), Some(&action.name));
+            self.calls.take(action.id.as_deref(), Some(&action.name));
             let about = action.id.as_deref().map_or(About::Place(place), About::Call);
             self.ask(about, action.name.to_string(), action.arguments().to_owned(), out);
         }
@@ -227,24 +197,13 @@ impl Run {
 
     fn ask(&self, about: About<'_>, name: String, arguments: String, out: &mut dyn Sink) {
         let call_id = Asked { session: self.session.tag(), about }.to_string();
-        Waiting { call_id, name, arguments }.push(out);
-    }
-
-    /// Takes a waiting call by its id, or else the first of its name.
-    fn take(&mut self, id: Option<&str>, name: Option<&str>) -> Option<Waiting> {
-        let by_id = self.calls.iter().position(|call| Some(call.call_id.as_str()) == id);
-        let minted = minted_by(self.number);
-        let by_name = || {
-            let nameless = |call: &Waiting| id.is_none() || call.call_id.starts_with(&minted);
-            self.calls.iter().position(|call| nameless(call) && name.is_none_or(|name| call.name == name))
-        };
-        by_id.or_else(by_name).map(|place| self.calls.remove(place))
+        Waiting { call_id, minted: true, name, arguments }.push(out);
     }
 
     /// A call id of ours, where the agent gives none: not the same in two runs of one conversation.
     fn mint(&mut self) -> String {
         self.minted += 1;
-        format!("{}{}", minted_by(self.number), self.minted)
+        format!("call_{}_{}", Session::of_run(self.number).id(), self.minted)
     }
 
     /// The output of a run that told of nothing: messages as the frameworks return them, or whatever it is.
@@ -274,14 +233,10 @@ impl Run {
 
     /// The end: calls that nobody made and nobody is asked about are the client's.
     fn finish(&mut self, out: &mut dyn Sink) {
-        self.calls.drain(..).for_each(|call| call.push(out));
+        self.calls.drain().for_each(|call| call.push(out));
         self.usage.iter().for_each(|usage| out.push(Fragment::Usage(*usage)));
         out.push(Fragment::Done);
     }
-}
-
-fn minted_by(number: u128) -> String {
-    format!("call_{}_", Session::of_run(number).id())
 }
 
 /// An output in words: a text as it is, be it all of the output or the one thing in it, and anything else as JSON.

@@ -13,7 +13,7 @@ const NUMBER: u128 = 0x0f1e_2d3c_4b5a_6978_8796_a5b4_c3d2_e1f0;
 const ID: &str = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 
 fn target(conversation: Option<&str>) -> Target<'_> {
-    Target { model: None, stream: true, alike: false, conversation, number: NUMBER }
+    Target { model: None, stream: true, alike: false, conversation, number: NUMBER, ..Target::default() }
 }
 
 fn asks(items: Vec<Item<'static>>) -> Request<'static> {
@@ -33,7 +33,12 @@ fn call(id: &str) -> Item<'static> {
 }
 
 fn output(id: &str, text: &'static str) -> Item<'static> {
-    Item::CallOutput(CallOutput { call_id: id.to_owned().into(), name: None, parts: vec![Part::Text(text.into())] })
+    Item::CallOutput(CallOutput {
+        call_id: id.to_owned().into(),
+        name: None,
+        parts: vec![Part::Text(text.into())],
+        own: None,
+    })
 }
 
 fn written(request: &Request<'_>, target: &Target<'_>) -> Value {

@@ -1,5 +1,7 @@
 //! Writes the request for a backend: an MLflow AgentServer takes it, and so does an OpenAI-compatible server.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -54,9 +56,21 @@ enum Step<'r> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Known<'r> {
-    Message { role: &'static str, content: Content<'r> },
-    FunctionCall { call_id: Str<'r>, name: Str<'r>, arguments: &'r str },
-    FunctionCallOutput { call_id: Str<'r>, output: Content<'r> },
+    Message {
+        role: &'static str,
+        content: Content<'r>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phase: Option<&'r RawValue>,
+    },
+    FunctionCall {
+        call_id: Str<'r>,
+        name: Str<'r>,
+        arguments: &'r str,
+    },
+    FunctionCallOutput {
+        call_id: Str<'r>,
+        output: Content<'r>,
+    },
 }
 
 #[derive(Serialize)]
@@ -176,10 +190,11 @@ fn input<'r>(request: &'r Request<'_>, target: &Target<'_>, dropped: &mut Droppe
     let mut steps = Vec::with_capacity(request.items.len() + 1);
     if let Some(instructions) = request.instructions.as_deref() {
         let content = Content::Text(Str::from(instructions));
-        steps.push(Step::Known(Known::Message { role: Role::System.name(), content }));
+        steps.push(Step::Known(Known::Message { role: Role::System.name(), content, phase: None }));
     }
+    let declared = request.declared().collect();
     for item in &request.items {
-        steps.extend(step(item, request, target, dropped)?);
+        steps.extend(step(item, &declared, target, dropped)?);
     }
     Ok(steps)
 }
@@ -187,18 +202,21 @@ fn input<'r>(request: &'r Request<'_>, target: &Target<'_>, dropped: &mut Droppe
 /// One item; none for what is left out.
 fn step<'r>(
     item: &'r Item<'_>,
-    request: &Request<'_>,
+    declared: &HashSet<&str>,
     target: &Target<'_>,
     dropped: &mut Dropped,
 ) -> Result<Option<Step<'r>>, Error> {
     let known = match item {
         Item::Message(message) => match said(message, target, dropped)? {
-            Some(content) => Known::Message { role: message.role.name(), content },
+            Some(content) => {
+                let phase = message.own.filter(|(key, _)| target.alike && *key == "phase").map(|(_, value)| value);
+                Known::Message { role: message.role.name(), content, phase }
+            }
             None => return Ok(None),
         },
         Item::Call(call) => {
             // What the agent calls its own tools is its own affair.
-            let own = target.alike && !request.declared().any(|name| call.name == *name);
+            let own = target.alike && !declared.contains(&*call.name);
             let name = if own { Str::from(&*call.name) } else { legal::tool_name(&call.name) };
             Known::FunctionCall { call_id: legal::call_id(&call.call_id, CALL_ID), name, arguments: &call.arguments }
         }

@@ -35,6 +35,8 @@ struct Fields<'a> {
     summary: Option<&'a RawValue>,
     #[serde(borrow)]
     encrypted_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    phase: Option<&'a RawValue>,
 }
 
 /// A content part's fields, of all kinds together.
@@ -133,6 +135,7 @@ fn message<'a>(fields: &Fields<'a>, place: Place<'_>) -> Result<Message<'a>, Err
         parts: parts("content", fields.content, place)?,
         name: place.optional("name", fields.name, "a string")?,
         id: place.optional("id", fields.id, "a string")?,
+        own: fields.phase.map(|phase| ("phase", phase)),
     })
 }
 
@@ -150,6 +153,7 @@ fn call_output<'a>(fields: &Fields<'a>, place: Place<'_>) -> Result<CallOutput<'
         call_id: place.required("call_id", fields.call_id, "a string")?,
         name: None,
         parts: parts("output", fields.output, place)?,
+        own: None,
     })
 }
 

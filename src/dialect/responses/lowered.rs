@@ -4,7 +4,7 @@
 //! of them is a function by the name of both. What was declared stands in the settings that every response repeats, so
 //! nothing else has to be remembered to write the calls as the client expects them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -173,7 +173,7 @@ pub(super) struct Origin {
 
 /// The functions that stand for tools of other kinds, each with its origin.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Origins(Vec<(String, Origin)>);
+pub(super) struct Origins(HashMap<String, Origin>);
 
 impl Origins {
     /// Those among the settings that a response repeats.
@@ -195,13 +195,14 @@ impl Origins {
             } else if kind == "custom" || (namespace.is_some() && kind == "function") {
                 let flat = flat_name(namespace.unwrap_or_default(), name.clone()).into_string();
                 let namespace = namespace.map(str::to_owned);
-                self.0.push((flat, Origin { namespace, name: name.into_string(), custom: kind == "custom" }));
+                let origin = Origin { namespace, name: name.into_string(), custom: kind == "custom" };
+                self.0.entry(flat).or_insert(origin);
             }
         }
     }
 
     /// What a function of this name was declared as; `None` for a plain one.
     pub(super) fn get(&self, name: &str) -> Option<&Origin> {
-        self.0.iter().find(|(flat, _)| flat == name).map(|(_, origin)| origin)
+        self.0.get(name)
     }
 }

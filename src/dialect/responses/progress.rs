@@ -1,5 +1,7 @@
 //! How far a backend's stream has come: the part being said, the calls being put together, the tokens of past steps.
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
 use crate::ir::Usage;
 
 /// What kind of thing deltas say.
@@ -50,18 +52,18 @@ impl Part {
 
 /// A call that was announced and is not finished.
 struct Slot {
-    /// Its number among all calls of the stream.
-    number: u32,
     /// How many bytes of its arguments have been said.
     said: usize,
     output_index: Option<u64>,
     id: String,
 }
 
-/// The calls that are not finished.
+/// The calls that are not finished, by their number among all calls of the stream; found without a search.
 #[derive(Default)]
 pub(super) struct Calls {
-    open: Vec<Slot>,
+    open: BTreeMap<u32, Slot>,
+    by_index: BTreeSet<(u64, u32)>,
+    by_id: HashMap<String, BTreeSet<u32>>,
     begun: u32,
 }
 
@@ -70,7 +72,11 @@ impl Calls {
     pub(super) fn open(&mut self, output_index: Option<u64>, id: &str) -> u32 {
         let number = self.begun;
         self.begun += 1;
-        self.open.push(Slot { number, said: 0, output_index, id: id.to_owned() });
+        self.open.insert(number, Slot { said: 0, output_index, id: id.to_owned() });
+        output_index.map(|index| self.by_index.insert((index, number)));
+        if !id.is_empty() {
+            self.by_id.entry(id.to_owned()).or_default().insert(number);
+        }
         number
     }
 
@@ -82,35 +88,47 @@ impl Calls {
         id: &str,
         rest: impl FnOnce(usize) -> &'d str,
     ) -> (u32, &'d str) {
-        if self.place(output_index, id).is_none() {
-            self.open(output_index, id);
+        let known = self.number(output_index, id);
+        let said = known.and_then(|number| self.open.get(&number)).map_or(0, |slot| slot.said);
+        let news = rest(said);
+        if news.is_empty() {
+            return (self.begun, news);
         }
-        let slot = self.place(output_index, id).and_then(|place| self.open.get_mut(place));
-        slot.map_or((self.begun, ""), |slot| {
-            let news = rest(slot.said);
+        let number = known.unwrap_or_else(|| self.open(output_index, id));
+        if let Some(slot) = self.open.get_mut(&number) {
             slot.said += news.len();
-            (slot.number, news)
-        })
+        }
+        (number, news)
     }
 
     /// Forgets a call that came in whole; its slot, if pieces of it came before.
     pub(super) fn close(&mut self, output_index: Option<u64>, id: &str) -> Option<u32> {
-        let place = self.place(output_index, id)?;
-        Some(self.open.remove(place).number)
+        let number = self.number(output_index, id)?;
+        let slot = self.open.remove(&number)?;
+        slot.output_index.map(|index| self.by_index.remove(&(index, number)));
+        if let Some(numbers) = self.by_id.get_mut(&slot.id) {
+            numbers.remove(&number);
+            if numbers.is_empty() {
+                self.by_id.remove(&slot.id);
+            }
+        }
+        Some(number)
     }
 
     /// Forgets all of them: another step begins.
     pub(super) fn forget(&mut self) {
         self.open.clear();
+        self.by_index.clear();
+        self.by_id.clear();
     }
 
     /// By index, because ids may be shared or differ between events; by id; or the only one there is.
-    fn place(&self, output_index: Option<u64>, id: &str) -> Option<usize> {
-        if output_index.is_some() {
-            return self.open.iter().position(|slot| slot.output_index == output_index);
+    fn number(&self, output_index: Option<u64>, id: &str) -> Option<u32> {
+        if let Some(index) = output_index {
+            return self.by_index.range((index, 0)..=(index, u32::MAX)).next().map(|(_, number)| *number);
         }
-        let by_id = self.open.iter().position(|slot| !id.is_empty() && slot.id == id);
-        by_id.or_else(|| (self.open.len() == 1).then_some(0))
+        let by_id = self.by_id.get(id).and_then(BTreeSet::first).copied();
+        by_id.or_else(|| self.open.keys().next().copied().filter(|_| self.open.len() == 1))
     }
 }
 

@@ -18,9 +18,7 @@ impl Assembler {
             | Fragment::Thought { .. } => None,
             _ => return Some(fragment),
         };
-        if let Some(Open::Call { index }) = self.open {
-            self.settle(index, ends, emit);
-        }
+        self.settle(ends, emit);
         if !matches!(self.open, Some(Open::Call { .. })) {
             return Some(fragment);
         }

@@ -1,6 +1,7 @@
 //! Messages: pieces and wholes of them become one item each, in which nothing is said twice.
 
 use serde_json::value::RawValue;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::{Assembler, Emit, Open};
 use crate::ir::{Event, Json, Output, Piece};
@@ -49,7 +50,7 @@ impl Assembler {
         let Some(Output { piece: Piece::Message { annotations, .. }, .. }) = self.answer.items.get_mut(index) else {
             return;
         };
-        if annotations.iter().any(|known| known.get() == annotation.get()) {
+        if !self.cited.insert(xxh3_128(annotation.get().as_bytes())) {
             return;
         }
         annotations.push(annotation.to_owned());
@@ -102,8 +103,7 @@ impl Assembler {
     /// Whether a whole message is one that was streamed already and closed because something else began.
     fn was_said(&mut self, item: Option<&str>, whole: &str) -> bool {
         let Some(item) = item else { return false };
-        let Some(place) = self.superseded.iter().position(|(name, _)| name == item) else { return false };
-        let (_, index) = self.superseded.swap_remove(place);
+        let Some(index) = self.superseded.remove(item) else { return false };
         let text = self.answer.items.get(index).and_then(|item| item.piece.text());
         text.is_some_and(|text| whole.starts_with(text))
     }
@@ -119,6 +119,7 @@ impl Assembler {
         let piece = Piece::Message { text: String::new(), refusal: String::new(), annotations: Vec::new() };
         let index = self.begin(piece, emit);
         self.open = Some(Open::Message { index, item: item.map(str::to_owned) });
+        self.cited.clear();
         index
     }
 }

@@ -1,9 +1,8 @@
 //! Answers and requests on their way through the translator without a socket, and readers as strict as the strictest SDKs.
 
 use bytes::BytesMut;
-use cutover::dialect::{self, Ask, Dialect, Responses, Surface, Target};
+use cutover::dialect::{self, Ask, Dialect, Responses, Surface, Target, Transcoder};
 use cutover::error::Error;
-use cutover::gateway::Transcoder;
 use cutover::ir::{Answer, Assembler, Body, Calls, Dropped, Event, Fragment};
 use serde_json::{Value, json};
 

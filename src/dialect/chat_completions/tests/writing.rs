@@ -15,7 +15,7 @@ fn call(id: &'static str) -> Item<'static> {
 }
 
 fn output(id: &'static str, text: &'static str) -> Item<'static> {
-    Item::CallOutput(CallOutput { call_id: id.into(), name: None, parts: vec![Part::Text(text.into())] })
+    Item::CallOutput(CallOutput { call_id: id.into(), name: None, parts: vec![Part::Text(text.into())], own: None })
 }
 
 fn thought(text: &'static str) -> Item<'static> {
@@ -203,7 +203,7 @@ fn parts_that_have_no_place_are_refused_by_name() {
     assert_eq!(refused(message(Role::User, Part::Opaque { kind: "acme".into(), raw: raw("{}") })), "acme");
     assert_eq!(refused(message(Role::User, Part::File(raw(r#"{"file_url":"u"}"#)))), "file_url");
     assert_eq!(
-        refused(Item::CallOutput(CallOutput { call_id: "c".into(), name: None, parts: vec![image()] })),
+        refused(Item::CallOutput(CallOutput { call_id: "c".into(), name: None, parts: vec![image()], own: None })),
         "image"
     );
     assert_eq!(refused(Item::Opaque { kind: "item_reference".into(), raw: raw("{}") }), "input");

@@ -81,7 +81,7 @@ impl<'a> Spoken<'a> {
 fn append<'a>(text: &mut Str<'a>, more: Option<Str<'a>>) {
     match more {
         Some(more) if text.is_empty() => *text = more,
-        Some(more) => *text = Str::from(format!("{text}{more}")),
+        Some(more) => text.push_str(&more),
         None => {}
     }
 }

@@ -4,8 +4,9 @@ use super::*;
 use crate::error::Kind;
 use crate::ir::{Field, Format, Item, Json, Message, Param, Part, Role, Tool, json as raw};
 
-const ALIKE: Target<'static> = Target { model: None, stream: false, alike: true, conversation: None, number: 0 };
-const OTHER: Target<'static> = Target { model: None, stream: false, alike: false, conversation: None, number: 0 };
+const ALIKE: Target<'static> =
+    Target { model: None, stream: false, alike: true, drops_content: false, conversation: None, number: 0 };
+const OTHER: Target<'static> = Target { alike: false, ..ALIKE };
 
 fn write(request: &Request<'_>, target: &Target<'_>) -> (Value, Vec<String>) {
     let mut dropped = Dropped::default();
@@ -109,7 +110,7 @@ fn what_cannot_be_carried_is_refused_by_name() {
     assert_eq!(refused(&read(r#"{"input":"x","tools":[{"type":"web_search"}]}"#)), "web_search");
     assert_eq!(refused(&read(r#"{"input":"x","tool_choice":{"type":"allowed_tools"}}"#)), "tool_choice");
     let image = Part::Image { url: "https://i".into(), detail: None };
-    let message = Message { role: Role::Assistant, parts: vec![image], name: None, id: None };
+    let message = Message { role: Role::Assistant, parts: vec![image], ..Message::text(Role::Assistant, "") };
     let request = Request { items: vec![Item::Message(message)], ..Request::default() };
     assert_eq!(refused(&request), "image");
 }
