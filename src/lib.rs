@@ -21,7 +21,7 @@
 //!    [`Relay`](gateway::Relay) pulls them through as the client reads. Plain answers take the same road. A stream that
 //!    breaks off is taken up again where its dialect can.
 //! 8. **Offer.** Dropping the [`Exchange`](gateway::Exchange) ends it: counted in [`telemetry`], written to one
-//!    access-log line, offered to whoever [observes](gateway::Observer).
+//!    access-log line, offered to whoever [observes](gateway::Observer) and to the route's [mirror](shadow::Mirror).
 //!
 //! # Around it
 //!
@@ -42,6 +42,7 @@ pub mod ir;
 pub mod net;
 pub mod route;
 pub mod server;
+pub mod shadow;
 pub mod sse;
 pub mod telemetry;
 pub mod upstream;
