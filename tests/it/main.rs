@@ -31,6 +31,7 @@ mod pairs;
 mod pat;
 mod paths;
 mod protocol;
+mod shadow;
 mod split;
 mod support;
 mod timeouts;
