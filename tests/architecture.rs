@@ -48,7 +48,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("auth", &["config", "error", "net"]),
     ("credential", &["auth", "config", "error", "net"]),
     ("net", &["config"]),
-    ("config", &["dialect"]),
+    // Off the request path: how answers are compared, and what follows from it.
+    ("judge", &["compare"]),
+    ("compare", &["error", "ir", "sse"]),
+    ("config", &["compare", "dialect"]),
     ("dialect", &["error", "ir", "sse"]),
     ("telemetry", &["error"]),
     ("ir", &["error"]),
