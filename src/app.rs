@@ -11,6 +11,7 @@ use crate::admin::Admin;
 use crate::config::{ClientLimits, Config};
 use crate::gateway::{Gateway, Observer, Snapshot};
 use crate::server::{Server, Tls};
+use crate::store::Store;
 use crate::telemetry::Metrics;
 
 /// A gateway with its ports bound, ready to run.
@@ -18,6 +19,7 @@ pub struct App {
     gateway: Arc<Gateway>,
     admin: Arc<Admin>,
     metrics: Arc<Metrics>,
+    store: Store,
     clients_port: Server,
     admin_port: Server,
 }
@@ -29,6 +31,7 @@ impl App {
     /// When a port cannot be had or a backend's TLS cannot be set up; the text names which.
     pub fn build(config: &Config, observer: Observer) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
+        let store = Store::start(&config.store, metrics.live.store.clone()).context("cannot start the store")?;
         let snapshot =
             Snapshot::new(config, &metrics, None).context("cannot set up TLS to backends and identity providers")?;
         let bind = |address: SocketAddr, limits: &ClientLimits| {
@@ -42,7 +45,7 @@ impl App {
         let admin_port = bind(config.listen.admin, &for_operators)?;
         let admin = Arc::new(Admin::new(Arc::clone(&metrics)));
         let gateway = Arc::new(Gateway::new(snapshot, Arc::clone(&metrics), observer));
-        Ok(Self { gateway, admin, metrics, clients_port, admin_port })
+        Ok(Self { gateway, admin, metrics, store, clients_port, admin_port })
     }
 
     /// The addresses of clients and operators, as bound.
@@ -75,6 +78,7 @@ impl App {
         stop_admin.cancel();
         // Both end on their own now; a panic in one of them has been reported by the runtime.
         let _ = tokio::join!(operators, readiness);
+        self.store.settle().await;
         cut
     }
 }

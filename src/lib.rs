@@ -27,7 +27,7 @@
 //!
 //! [`config`] turns the file into one resolved value or all of its problems; [`net`] makes connections and asks small
 //! questions over them, for keys and for tokens; [`app`] builds every part once, starts them and stops them in order;
-//! [`admin`] is for operators; [`cli`] is the command line.
+//! [`admin`] is for operators; [`store`] keeps what must outlive the process; [`cli`] is the command line.
 
 pub mod admin;
 pub mod app;
@@ -46,5 +46,6 @@ pub mod route;
 pub mod server;
 pub mod shadow;
 pub mod sse;
+pub mod store;
 pub mod telemetry;
 pub mod upstream;

@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     // The demo's agents are small servers that speak two of the dialects.
     ("cli", &["app", "auth", "config", "dialect", "gateway", "ir", "server", "telemetry"]),
-    ("app", &["admin", "config", "gateway", "server", "telemetry"]),
+    ("app", &["admin", "config", "gateway", "server", "store", "telemetry"]),
     ("admin", &["server", "telemetry"]),
     (
         "gateway",
@@ -43,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("shadow", &["auth", "config", "credential", "dialect", "error", "ir", "telemetry", "upstream"]),
     ("server", &["config"]),
+    ("store", &["config", "telemetry"]),
     ("upstream", &["config", "credential", "dialect", "error", "net"]),
     ("route", &["auth", "config", "dialect", "error", "ir"]),
     ("auth", &["config", "error", "net"]),

@@ -81,6 +81,7 @@ fn config(options: &Options, legacy: SocketAddr, app: SocketAddr) -> anyhow::Res
 listen: {{ clients: \"{listen}\", admin: \"{admin}\" }}
 auth: anonymous
 timeouts: {{ drain: 2s }}
+store: none
 backends:
   legacy: {{ url: \"http://{legacy}/invocations\", dialect: chat_agent, credential: none }}
   app: {{ url: \"http://{app}/responses\", dialect: responses, credential: none }}

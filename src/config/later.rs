@@ -10,7 +10,6 @@ const LATER: &[&str] = &[
     "routes.*.match.header",
     "routes.*.rollout",
     "routes.*.sticky.*.fingerprint",
-    "store",
 ];
 
 /// The answer for a key or a word at this place, if it belongs to a later version.

@@ -27,6 +27,7 @@ mod route;
 mod secret;
 mod shadow;
 mod split;
+mod store;
 mod tree;
 mod units;
 mod url;
@@ -46,6 +47,7 @@ pub use problem::{Problem, Problems};
 pub use route::{AnswerShape, Route, Rule, Share};
 pub use secret::Secret;
 pub use shadow::{Budget, Safe, Shadow, ShadowLimits, SideEffects};
+pub use store::Store;
 pub use watched::Watched;
 pub use workspace::Workspace;
 
@@ -72,6 +74,8 @@ pub struct Config {
     pub backends: Vec<Backend>,
     /// The routes; the first that matches wins.
     pub routes: Vec<Route>,
+    /// Where the gateway keeps what must outlive it.
+    pub store: Store,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
 }
@@ -145,7 +149,7 @@ fn read_text(path: &Path) -> Result<String, Problems> {
 
 /// Reads every section, whatever is wrong in the others; none if any could not be read.
 fn read(root: &Node<'_>) -> Option<Config> {
-    let fields = root.fields(&["listen", "limits", "timeouts", "workspace", "auth", "backends", "routes"])?;
+    let fields = root.fields(&["listen", "limits", "timeouts", "workspace", "auth", "backends", "routes", "store"])?;
     let listen = fields.or("listen", Listen::default(), Listen::read);
     let limits = fields.or("limits", ClientLimits::default(), ClientLimits::read);
     let timeouts = fields.or("timeouts", ClientTimeouts::default(), ClientTimeouts::read);
@@ -156,6 +160,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         .required("backends", backend::CHOICES)
         .and_then(|node| backend::read_all(node, auth.as_ref(), workspace.as_ref()));
     let routes = fields.required("routes", route::CHOICES).and_then(|node| route::read_all(node, declared.as_deref()));
+    let store = fields.or("store", Store::default_beside(root), Store::read);
     let (declared, routes) = (declared?, routes?);
     backend::warn_of_unused(&declared, &routes);
     Some(Config {
@@ -166,6 +171,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         auth: auth?,
         backends: declared.into_iter().map(|declared| declared.backend).collect::<Option<_>>()?,
         routes,
+        store: store?,
         warnings: Vec::new(),
     })
 }

@@ -227,9 +227,14 @@ impl<'a> Node<'a> {
         items.iter().map(text).collect::<Vec<_>>().into_iter().collect()
     }
 
+    /// A path from the folder of the config.
+    pub(super) fn beside(&self, path: &str) -> PathBuf {
+        self.pass.source.folder.join(path)
+    }
+
     /// The path of a file, from the folder of the config.
     pub(super) fn path(&self, wanted: &str) -> Option<PathBuf> {
-        Some(self.pass.source.folder.join(self.text(wanted)?.value.as_str()))
+        Some(self.beside(self.text(wanted)?.value.as_str()))
     }
 
     /// What a file holds.

@@ -5,7 +5,7 @@ use http::Uri;
 use super::units::{spell, spell_size};
 use super::{
     AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Route, Shadow, ShadowLimits,
-    Share, SideEffects, TokenEndpoint,
+    Share, SideEffects, Store, TokenEndpoint,
 };
 
 /// Width of the first column: the longest label and a gap.
@@ -28,6 +28,14 @@ impl Config {
             page.line(format!("  {}. {}", place + 1, route.name));
             self.route_plan(route, &mut page);
         }
+        page.heading("kept over restarts");
+        page.row(
+            "store",
+            match &self.store {
+                Store::None => "none; weights that are set while it runs are gone when it stops".to_owned(),
+                Store::Sqlite(path) => format!("SQLite in {}", path.display()),
+            },
+        );
         page.text
     }
 
@@ -318,6 +326,9 @@ routes, of which the first that matches wins
      sticky by   any explicit conversation id
      answers     OpenAI
      tools       the agent's own calls are shown
+
+kept over restarts
+     store       SQLite in cutover.db
 "
         );
         assert!(!plan.contains("s3cret") && !plan.contains("9f86"));

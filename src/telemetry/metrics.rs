@@ -8,6 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
+use super::Live;
 use crate::error::{Error, Fault};
 
 /// Seconds; from a cached answer to the longest agents.
@@ -68,6 +69,8 @@ pub struct Metrics {
     unknown: IntCounterVec,
     errors: IntCounterVec,
     shadow: IntCounterVec,
+    /// Of what is served now and why.
+    pub live: Live,
     /// Open client connections.
     pub connections: IntGauge,
     /// Exchanges that an observer was too slow to take.
@@ -112,8 +115,10 @@ impl Metrics {
         let counter = |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
         let histogram =
             |name: &str, help: &str| HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), arm);
+        let registry = Registry::new();
         let metrics = Self {
-            registry: Registry::new(),
+            live: Live::register(&registry)?,
+            registry,
             requests: counter(
                 "cutover_requests_total",
                 "Exchanges that ended, by route, backend and outcome",

@@ -3,8 +3,10 @@
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
+mod live;
 mod metrics;
 
+pub use live::{Live, StoreGauges};
 pub use metrics::{Arm, Metrics, Outcome};
 
 /// Log lines that wait for a slow terminal or pipe; what comes on top is dropped, so that no request ever waits.

@@ -11,6 +11,7 @@ mod clients;
 mod identity;
 mod routes;
 mod shadow;
+mod store;
 mod yaml;
 
 /// The smallest whole config; tests add to it or take its lines away.
@@ -245,7 +246,6 @@ fn what_this_version_does_not_do_is_refused_by_name() {
     let backend = |field: &str| WHOLE.replace("  app: { ", &format!("  app: {{ {field}, "));
     let route = |field: &str| with_route(&format!("{{ name: r, split: {{ app: 1 }}, {field} }}"));
     for (text, path) in [
-        (format!("{WHOLE}store: sqlite:x.db\n"), "store"),
         (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
         (route("fallback: {}"), "routes[0].fallback"),
         (route("rollout: {}"), "routes[0].rollout"),

@@ -38,7 +38,7 @@ fn wrong_types_say_what_was_found_and_wanted() {
     );
     assert_eq!(
         only_problem("just text\n"),
-        "found a text, wanted a mapping with `listen`, `limits`, `timeouts`, `workspace`, `auth`, `backends` and `routes`"
+        "found a text, wanted a mapping with `listen`, `limits`, `timeouts`, `workspace`, `auth`, `backends`, `routes` and `store`"
     );
     assert_eq!(
         only_problem(&with_route("{ name: r, split: { app: 1 }, sticky: user }")),

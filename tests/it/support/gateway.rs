@@ -37,7 +37,8 @@ impl Gateway {
             super::log::capture();
         });
         let listen = "listen: { clients: '127.0.0.1:0', admin: '127.0.0.1:0' }\n";
-        let text = format!("{}{yaml}", if yaml.starts_with("listen:") { "" } else { listen });
+        let store = if yaml.contains("\nstore:") { "" } else { "\nstore: none\n" };
+        let text = format!("{}{yaml}{store}", if yaml.starts_with("listen:") { "" } else { listen });
         let config = Config::parse(&text, Path::new("."), &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
         let (offers, finished) = mpsc::channel(20_000);
         let app = App::build(&config, Some(offers)).unwrap();
