@@ -8,6 +8,7 @@ use super::backend::Declared;
 use super::credential::Credential;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
+use super::record::Record;
 use super::route::{Share, is_field};
 use super::split;
 
@@ -47,6 +48,8 @@ pub struct Shadow {
     pub limits: ShadowLimits,
     /// What copies may take in a day.
     pub budget: Budget,
+    /// What is kept of them.
+    pub record: Record,
 }
 
 /// What a second run of the agent does to the world.
@@ -123,6 +126,7 @@ impl Shadow {
             "deadline",
             "limits",
             "budget",
+            "record",
         ])?;
         let to = fields.required("to", "the name of the backend that gets the copies").and_then(|node| {
             let to = split::find(node, node.text("the name of a backend")?.value.as_str(), backends?)?;
@@ -137,6 +141,7 @@ impl Shadow {
         let deadline = fields.or("deadline", Duration::from_secs(120), Node::deadline);
         let limits = fields.or("limits", ShadowLimits::default(), ShadowLimits::read);
         let budget = fields.or("budget", Budget::default(), Budget::read);
+        let record = fields.or("record", Record::default(), Record::read);
         warn_of_token(fields.optional("to"), to, pass_caller_token, backends);
         Some(Self {
             to: to?,
@@ -148,6 +153,7 @@ impl Shadow {
             deadline: deadline?,
             limits: limits?,
             budget: budget?,
+            record: record?,
         })
     }
 }
