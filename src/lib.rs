@@ -23,6 +23,11 @@
 //! 8. **Offer.** Dropping the [`Exchange`](gateway::Exchange) ends it: counted in [`telemetry`], written to one
 //!    access-log line, offered to whoever [observes](gateway::Observer) and to the route's [mirror](shadow::Mirror).
 //!
+//! # The shadow
+//!
+//! A route's [`shadow::Mirror`] sends copies of its requests to a candidate; [`compare`] says what differs between the
+//! answers, [`judge`] what follows from it, and the [`store`] keeps both.
+//!
 //! # Around it
 //!
 //! [`config`] turns the file into one resolved value or all of its problems; [`net`] makes connections and asks small

@@ -117,7 +117,7 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         // 5. Translate the request.
         let (entrance, id) = (&entrance, &exchange.request_id);
         let arrived = Arrived { entrance, bytes: &bytes, body: &body, headers, caller: &caller, id };
-        exchange.offer = Offer::of(snapshot.mirror(decision.index), &arrived, &decision);
+        exchange.offer = Offer::of(snapshot.mirror(decision.index), &arrived, &decision, backend.dialect);
         translate::request(&arrived, decision.route, Arc::clone(backend))?
     };
     answered(snapshot, outbound, exchange).await

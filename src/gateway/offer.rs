@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::translate::{self, Arrived};
+use crate::dialect::Dialect;
 use crate::error::Kind;
 use crate::ir::Answer;
 use crate::route::Decision;
@@ -14,6 +15,7 @@ use crate::telemetry::Outcome;
 pub(super) struct Offer {
     ticket: Ticket,
     backend: usize,
+    dialect: &'static dyn Dialect,
     called: Instant,
     first_token: Option<Instant>,
     told: Option<Told>,
@@ -21,7 +23,12 @@ pub(super) struct Offer {
 
 impl Offer {
     /// Asks the mirror of a route about a request.
-    pub(super) fn of(mirror: Option<&Arc<Mirror>>, arrived: &Arrived<'_>, decision: &Decision<'_>) -> Option<Self> {
+    pub(super) fn of(
+        mirror: Option<&Arc<Mirror>>,
+        arrived: &Arrived<'_>,
+        decision: &Decision<'_>,
+        dialect: &'static dyn Dialect,
+    ) -> Option<Self> {
         let mirror = mirror?;
         let Ok(reads) = translate::reads(arrived, decision.route) else {
             mirror.refused();
@@ -31,7 +38,7 @@ impl Offer {
         let key = decision.route.conversation(body, headers);
         let (key, backend) = (key.as_deref(), decision.backend);
         let ticket = mirror.admit(shadow::Arrived { bytes, body, reads, headers, caller, id, key, backend })?;
-        Some(Self { ticket, backend, called: Instant::now(), first_token: None, told: None })
+        Some(Self { ticket, backend, dialect, called: Instant::now(), first_token: None, told: None })
     }
 
     /// The call is being made.
@@ -51,11 +58,11 @@ impl Offer {
 
     /// The exchange has ended.
     pub(super) fn end(self, outcome: Outcome, failure: Option<Kind>) {
-        let Self { ticket, backend, called, first_token, told } = self;
+        let Self { ticket, backend, dialect, called, first_token, told } = self;
         let since = |moment: Instant| moment.saturating_duration_since(called);
         let heard = |told| {
             let first_token = first_token.map(since);
-            Ending::Heard(Primary { backend, told, first_token, total: called.elapsed() })
+            Ending::Heard(Primary { backend, dialect, told, first_token, total: called.elapsed() })
         };
         ticket.end(match (outcome, told, failure) {
             (Outcome::ClientGone | Outcome::GatewayError, ..) => Ending::Unfinished,

@@ -59,7 +59,6 @@ pub(super) async fn answer(
             let timeouts = &plan.backend.timeouts;
             let allowed = upstream::Limits { bytes: limits.answer, idle: timeouts.idle, total: timeouts.total };
             let body = upstream::whole(reply.body, allowed).await?;
-            exchange.spoke();
             if plan.verbatim && !stream {
                 exchange.told(|| Told::Passed(body.clone()));
                 return Ok(Answered::Plain(body));

@@ -9,6 +9,7 @@ use crate::auth::Authenticator;
 use crate::config::{ClientLimits, ClientTimeouts, Config};
 use crate::route::{Table, state_places};
 use crate::shadow::Mirror;
+use crate::store::Store;
 use crate::telemetry::{Arm, Metrics};
 use crate::upstream::Backend;
 
@@ -37,7 +38,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// When TLS to a backend or an identity provider cannot be set up.
-    pub fn new(config: &Config, metrics: &Metrics, previous: Option<&Self>) -> io::Result<Self> {
+    pub fn new(config: &Config, store: &Store, metrics: &Metrics, previous: Option<&Self>) -> io::Result<Self> {
         let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name).map(AsRef::as_ref);
         let backends = config.backends.iter().map(|backend| Backend::new(backend, before(&backend.name)).map(Arc::new));
         let backends = backends.collect::<io::Result<Vec<_>>>()?;
@@ -58,8 +59,13 @@ impl Snapshot {
             limits: config.limits,
             timeouts: config.timeouts,
             arms,
-            mirrors: mirrors(config, metrics, previous)?,
+            mirrors: mirrors(config, store, metrics, previous)?,
         })
+    }
+
+    /// The routes' mirrors.
+    pub fn mirrors(&self) -> impl Iterator<Item = &Arc<Mirror>> {
+        self.mirrors.values()
     }
 
     /// The mirror of a route, if it has one.
@@ -74,7 +80,12 @@ impl Snapshot {
 }
 
 /// The mirrors of the routes that have one; counts go on from those of the route with the same name before.
-fn mirrors(config: &Config, metrics: &Metrics, previous: Option<&Snapshot>) -> io::Result<HashMap<usize, Arc<Mirror>>> {
+fn mirrors(
+    config: &Config,
+    store: &Store,
+    metrics: &Metrics,
+    previous: Option<&Snapshot>,
+) -> io::Result<HashMap<usize, Arc<Mirror>>> {
     let before = |name: &str| {
         let previous = previous?;
         let place = previous.routes.iter().position(|route| route.name == name)?;
@@ -83,7 +94,7 @@ fn mirrors(config: &Config, metrics: &Metrics, previous: Option<&Snapshot>) -> i
     let mut mirrors = HashMap::new();
     for (place, route) in config.routes.iter().enumerate() {
         let places = state_places(route.sticky.as_deref());
-        if let Some(mirror) = Mirror::new(config, route, places, metrics, before(&route.name))? {
+        if let Some(mirror) = Mirror::new(config, route, places, store, metrics, before(&route.name))? {
             mirrors.insert(place, mirror);
         }
     }

@@ -4,17 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::config;
-
-/// What a day's copies have taken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// The day of UTC, counted from 1970.
-    pub day: u64,
-    /// Copies.
-    pub requests: u64,
-    /// Tokens of copies and their answers.
-    pub tokens: u64,
-}
+use crate::store::Day;
 
 /// The day's account.
 #[derive(Debug)]
@@ -23,51 +13,86 @@ pub(super) struct Budget {
     spent: Mutex<Spent>,
 }
 
+/// What a day has cost so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spent {
+    /// In all, as far as it is known.
+    day: Day,
+    /// Of that: what the store does not have yet.
+    unkept: Day,
+}
+
 impl Budget {
     pub(super) fn new(most: config::Budget) -> Self {
-        Self { most, spent: Mutex::new(Spent { day: today(), ..Spent::default() }) }
+        Self { most, spent: Mutex::new(Spent::of(today())) }
     }
 
     /// Whether nothing is left of this day's.
     pub(super) fn is_spent(&self) -> bool {
-        let spent = self.of_day(today());
-        spent.requests >= self.most.requests || spent.tokens >= self.most.tokens
+        self.of_day(today()).is_over(self.most)
     }
 
     /// Takes one request from the day, if one is left.
     pub(super) fn take(&self) -> bool {
         let mut spent = self.of_day(today());
-        let left = spent.requests < self.most.requests && spent.tokens < self.most.tokens;
-        spent.requests += u64::from(left);
+        let left = !spent.is_over(self.most);
+        spent.add(u64::from(left), 0);
         left
     }
 
-    /// Tokens are known when they have been spent: the last copy of a day may go over.
+    /// Tokens are known when they have been spent: the last copies of a day may go over.
     pub(super) fn used(&self, tokens: u64) {
-        let mut spent = self.of_day(today());
-        spent.tokens = spent.tokens.saturating_add(tokens);
+        self.of_day(today()).add(0, tokens);
     }
 
-    /// What has been spent.
-    pub(super) fn spent(&self) -> Spent {
-        *self.of_day(today())
+    /// Goes on from what another account of the same day has spent.
+    pub(super) fn resume(&self, before: &Self) {
+        let before = *before.of_day(today());
+        self.of_day(today()).day = before.day;
     }
 
-    /// Goes on from what was spent before a restart, if that was today.
-    pub(super) fn resume(&self, before: Spent) {
+    /// What the store does not have yet.
+    pub(super) fn unkept(&self) -> Day {
+        self.of_day(today()).unkept
+    }
+
+    /// The store has this much more now, and this in all: with what was spent before a restart, and by others.
+    pub(super) fn keep(&self, more: Day, all: Day) {
         let mut spent = self.of_day(today());
-        if spent.day == before.day {
-            spent.requests = spent.requests.saturating_add(before.requests);
-            spent.tokens = spent.tokens.saturating_add(before.tokens);
+        if spent.day.day == more.day {
+            spent.unkept.requests = spent.unkept.requests.saturating_sub(more.requests);
+            spent.unkept.tokens = spent.unkept.tokens.saturating_sub(more.tokens);
+        }
+        if spent.day.day == all.day {
+            spent.day.requests = all.requests.saturating_add(spent.unkept.requests);
+            spent.day.tokens = all.tokens.saturating_add(spent.unkept.tokens);
         }
     }
 
     fn of_day(&self, day: u64) -> MutexGuard<'_, Spent> {
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
-        if spent.day != day {
-            *spent = Spent { day, ..Spent::default() };
+        if spent.day.day != day {
+            *spent = Spent::of(day);
         }
         spent
+    }
+}
+
+impl Spent {
+    fn of(day: u64) -> Self {
+        let day = Day { day, ..Day::default() };
+        Self { day, unkept: day }
+    }
+
+    fn add(&mut self, requests: u64, tokens: u64) {
+        for day in [&mut self.day, &mut self.unkept] {
+            day.requests = day.requests.saturating_add(requests);
+            day.tokens = day.tokens.saturating_add(tokens);
+        }
+    }
+
+    fn is_over(&self, most: config::Budget) -> bool {
+        self.day.requests >= most.requests || self.day.tokens >= most.tokens
     }
 }
 
@@ -103,20 +128,24 @@ mod tests {
     fn a_day_has_an_end_and_the_next_one_begins_at_zero() {
         let budget = Budget::new(config::Budget { requests: 2, tokens: 100 });
         assert!(budget.take() && budget.take() && !budget.take() && budget.is_spent());
-        budget.spent.lock().unwrap().day -= 1;
+        budget.spent.lock().unwrap().day.day -= 1;
         assert!(!budget.is_spent() && budget.take());
         budget.used(100);
         assert!(budget.is_spent() && !budget.take());
-        assert_eq!((budget.spent().requests, budget.spent().tokens), (1, 100));
+        assert_eq!(budget.unkept(), Day { day: today(), requests: 1, tokens: 100 });
     }
 
     #[test]
     fn a_restart_does_not_open_a_new_account() {
+        let day = |requests, tokens| Day { day: today(), requests, tokens };
         let budget = Budget::new(config::Budget { requests: 10, tokens: 100 });
-        budget.resume(Spent { day: today() - 1, requests: 9, tokens: 9 });
-        assert_eq!(budget.spent().requests, 0);
-        budget.resume(Spent { day: today(), requests: 10, tokens: 9 });
-        assert!(budget.is_spent());
+        assert!(budget.take());
+        let more = budget.unkept();
+        // While the store is at it, another one is sent.
+        assert!(budget.take());
+        budget.keep(more, day(8, 0));
+        assert_eq!(budget.unkept(), day(1, 0));
+        assert!(budget.take() && !budget.take(), "eight, the one on its way, and this one");
     }
 
     #[test]

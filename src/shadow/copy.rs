@@ -48,6 +48,14 @@ impl Original {
             .unwrap_or(Err(Fate::NotEligible(Why::Untranslatable)))
     }
 
+    /// What is known of the tools in it.
+    pub(super) fn calls(&self) -> Calls {
+        let body = Body::parse(&self.body);
+        let request = body.as_ref().ok().and_then(|body| self.reads.read_request(body).ok());
+        let declared = request.iter().flat_map(|request| request.declared()).map(str::to_owned).collect();
+        Calls { hold: true, declared }
+    }
+
     fn write(
         &self,
         to: &'static dyn Dialect,

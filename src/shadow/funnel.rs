@@ -101,6 +101,8 @@ impl Fate {
 pub struct Funnel {
     requests: AtomicU64,
     fates: [AtomicU64; Fate::ALL.len()],
+    /// Of those: the store has them.
+    kept: [AtomicU64; Fate::ALL.len()],
     counters: [IntCounter; Fate::ALL.len()],
 }
 
@@ -111,7 +113,8 @@ impl Funnel {
         Self {
             requests: AtomicU64::new(0),
             fates: array::from_fn(|_| AtomicU64::new(0)),
-            counters: Fate::ALL.map(|fate| metrics.shadow(route, fate.name(), fate.why())),
+            kept: array::from_fn(|_| AtomicU64::new(0)),
+            counters: Fate::ALL.map(|fate| metrics.shadow.requests(route, fate.name(), fate.why())),
         }
     }
 
@@ -136,5 +139,22 @@ impl Funnel {
     pub fn counts(&self) -> (u64, Vec<(Fate, u64)>) {
         let fates = Fate::ALL.iter().zip(&self.fates).map(|(fate, count)| (*fate, count.load(Ordering::Relaxed)));
         (self.requests.load(Ordering::Relaxed), fates.collect())
+    }
+
+    /// Counts that the store does not have yet.
+    pub(super) fn unkept(&self) -> Vec<(Fate, u64)> {
+        let counts = Fate::ALL.iter().zip(self.fates.iter().zip(&self.kept));
+        let new = counts.map(|(fate, (count, kept))| {
+            (*fate, count.load(Ordering::Relaxed).saturating_sub(kept.load(Ordering::Relaxed)))
+        });
+        new.filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The store has these counts now.
+    pub(super) fn keep(&self, more: &[(Fate, u64)]) {
+        for (fate, kept) in Fate::ALL.iter().zip(&self.kept) {
+            let more: u64 = more.iter().filter(|(known, _)| known == fate).map(|(_, count)| count).sum();
+            kept.fetch_add(more, Ordering::Relaxed);
+        }
     }
 }

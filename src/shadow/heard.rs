@@ -28,7 +28,7 @@ pub(super) struct Bounds {
 pub(super) struct Heard {
     /// What it was; a failure stands in it.
     pub(super) answer: Answer,
-    /// Until the agent said or did something.
+    /// Until the agent said or did something; only of streams.
     pub(super) first_token: Option<Duration>,
     /// In all.
     pub(super) total: Duration,
@@ -39,7 +39,6 @@ pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds) -> H
     let begun = Instant::now();
     let until = begun + bounds.deadline;
     let mut first_token = None;
-    let mut said = || first_token = first_token.or_else(|| Some(begun.elapsed()));
     let answer = match timeout_at(until, backend.call(copy.call.clone())).await {
         Err(_) => failed(late(bounds)),
         Ok(Err(error)) => failed(error),
@@ -49,10 +48,7 @@ pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds) -> H
             match timeout_at(until, upstream::whole(reply.body, allowed)).await {
                 Err(_) => failed(late(bounds)),
                 Ok(Err(error)) => failed(error),
-                Ok(Ok(body)) => {
-                    said();
-                    plain(backend.dialect, &body, copy.calls, bounds.answer)
-                }
+                Ok(Ok(body)) => plain(backend.dialect, &body, copy.calls, bounds.answer),
             }
         }
         Ok(Ok(reply)) => {
@@ -67,8 +63,8 @@ pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds) -> H
                 if transcoder.received() > FRAMING * bounds.answer as u64 {
                     transcoder.fail(Error::new(Kind::BackendGarbage, "the stream goes on without an end"));
                 }
-                if !transcoder.answer().items.is_empty() {
-                    said();
+                if first_token.is_none() && !transcoder.answer().items.is_empty() {
+                    first_token = Some(begun.elapsed());
                 }
             }
             transcoder.into_answer()

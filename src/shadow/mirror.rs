@@ -11,12 +11,14 @@ use tokio::sync::mpsc;
 use super::budget::Budget;
 use super::copy::Original;
 use super::funnel::{Fate, Funnel, Why};
+use super::ledger::Ledger;
 use super::pause::Pause;
 use super::sample::Sample;
 use super::ticket::{Arrived, Job, Place, Ticket};
 use super::worker;
 use crate::config::{self, Credential, Identity, Safe, SideEffects};
 use crate::credential::Client;
+use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::upstream::Backend;
 
@@ -30,8 +32,7 @@ pub struct Mirror {
 
 /// What the mirror and its worker both use.
 pub(super) struct Shared {
-    /// The route's name.
-    pub(super) route: String,
+    pub(super) ledger: Arc<Ledger>,
     pub(super) config: config::Shadow,
     /// The candidate, with a pool and a credential for copies alone; none if all it takes is the caller's token, which
     /// copies do not carry.
@@ -57,6 +58,7 @@ impl Mirror {
         config: &config::Config,
         route: &config::Route,
         places: impl IntoIterator<Item = String>,
+        store: &Store,
         metrics: &Metrics,
         previous: Option<&Self>,
     ) -> io::Result<Option<Arc<Self>>> {
@@ -73,10 +75,14 @@ impl Mirror {
         let funnel = before.map(|before| Arc::clone(&before.funnel));
         let budget = Budget::new(shadow.budget);
         if let Some(before) = before {
-            budget.resume(before.budget.spent());
+            budget.resume(&before.budget);
         }
+        let name = config.backends.get(shadow.to).map_or("", |backend| backend.name.as_str());
+        let lost = metrics.shadow.records_lost(&route.name);
+        let ledger = before.map(|before| &*before.ledger);
+        let ledger = Arc::new(Ledger::new(&route.name, name, shadow, store.clone(), lost, ledger));
         let shared = Arc::new(Shared {
-            route: route.name.clone(),
+            ledger,
             config: shadow.clone(),
             candidate,
             primaries,
@@ -116,6 +122,17 @@ impl Mirror {
     #[must_use]
     pub fn funnel(&self) -> &Funnel {
         &self.shared.funnel
+    }
+
+    /// What its exchanges add up to.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.shared.ledger
+    }
+
+    /// Brings what is new to the store.
+    pub async fn flush(&self) {
+        self.shared.flush().await;
     }
 
     /// The candidate's place.
@@ -173,6 +190,13 @@ impl Mirror {
         };
         let place = Place::take(&self.shared, arrived.bytes.len())?;
         Some(Ticket { mirror: Arc::clone(self), place, original, noise })
+    }
+}
+
+impl Shared {
+    /// Brings what is new to the store.
+    pub(super) async fn flush(&self) {
+        self.ledger.flush(&self.funnel, &self.budget).await;
     }
 }
 

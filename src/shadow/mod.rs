@@ -13,16 +13,19 @@
 
 mod budget;
 mod copy;
+mod exchange;
 mod funnel;
 mod heard;
 mod isolate;
+mod ledger;
 mod mirror;
 mod pause;
+mod redact;
 mod sample;
 mod ticket;
 mod worker;
 
-pub use budget::Spent;
 pub use funnel::{Fate, Funnel, Why};
+pub use ledger::Ledger;
 pub use mirror::Mirror;
 pub use ticket::{Arrived, Ending, Primary, Ticket, Told};

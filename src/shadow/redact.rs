@@ -61,7 +61,8 @@ impl Redaction {
             Value::Number(_) => *value = Value::String("<number>".to_owned()),
             Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
             Value::Object(fields) => {
-                let said = fields.iter_mut().filter(|(key, value)| !(STRUCTURE.contains(&key.as_str()) && value.is_string()));
+                let said =
+                    fields.iter_mut().filter(|(key, value)| !(STRUCTURE.contains(&key.as_str()) && value.is_string()));
                 said.for_each(|(_, value)| self.value(value));
             }
             Value::Null | Value::Bool(_) => {}
@@ -91,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_request_keeps_its_shape() {
-        let body = br#"{"model":"gpt-4o","input":[{"type":"message","role":"user","content":"I am Ann Lee, 42"}],"n":7}"#;
+        let body =
+            br#"{"model":"gpt-4o","input":[{"type":"message","role":"user","content":"I am Ann Lee, 42"}],"n":7}"#;
         let kept = Redaction::new(&[]).json(body);
         let kept: Value = serde_json::from_str(&kept).unwrap();
         assert_eq!(kept["model"], "gpt-4o");

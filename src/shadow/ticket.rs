@@ -50,9 +50,11 @@ pub enum Ending {
 pub struct Primary {
     /// The place of the backend that answered, which may be another than the one it was routed to.
     pub backend: usize,
+    /// What it speaks.
+    pub dialect: &'static dyn Dialect,
     /// Its answer, or why there is none.
     pub told: Result<Told, Kind>,
-    /// From the call until the agent said or did something.
+    /// From the call until the agent said or did something; only of streams.
     pub first_token: Option<Duration>,
     /// From the call to the answer's end.
     pub total: Duration,

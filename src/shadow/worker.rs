@@ -1,12 +1,13 @@
 //! Sends copies, so many at a time and so many a second, and hands on what was answered.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, mpsc};
 
 use super::budget::Pace;
 use super::copy::Original;
+use super::exchange::Exchange;
 use super::funnel::Fate;
 use super::heard::{self, Bounds, Heard};
 use super::isolate::Isolation;
@@ -23,12 +24,17 @@ const NOISE: &str = "shadow-noise";
 /// Bytes of text for each token, where nobody counted.
 const PER_TOKEN: u64 = 4;
 
+/// How often what is new goes to the store, and how often what is old is let go of.
+const FLUSH: Duration = Duration::from_secs(1);
+const PRUNE: Duration = Duration::from_secs(60);
+
 /// Works until the mirror is gone and the queue is empty.
 pub(super) async fn run(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
+    let keeper = tokio::spawn(keep(Arc::downgrade(&shared)));
     let permits = Arc::new(Semaphore::new(shared.config.limits.concurrency));
     let mut pace = Pace::new(shared.config.limits.per_second);
     while let Some(mut job) = jobs.recv().await {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
         tokio::time::sleep_until(pace.turn(Instant::now()).into()).await;
         if shared.pause.is_on(Instant::now()) {
             job.place.fate = Fate::Paused;
@@ -39,6 +45,25 @@ pub(super) async fn run(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
             mirror(&shared, job).await;
             drop(permit);
         });
+    }
+    // Those that are on their way have the last word.
+    let all = u32::try_from(shared.config.limits.concurrency).unwrap_or(u32::MAX);
+    let _ = permits.acquire_many(all).await;
+    keeper.abort();
+    shared.flush().await;
+}
+
+/// Brings what is new to the store from time to time, as long as there is a mirror.
+async fn keep(shared: Weak<Shared>) {
+    let mut pruned: Option<Instant> = None;
+    while let Some(shared) = shared.upgrade() {
+        shared.flush().await;
+        if pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE) {
+            shared.ledger.prune();
+            pruned = Some(Instant::now());
+        }
+        drop(shared);
+        tokio::time::sleep(FLUSH).await;
     }
 }
 
@@ -58,7 +83,16 @@ async fn mirror(shared: &Arc<Shared>, mut job: Job) {
     let (heard, again) =
         tokio::join!(heard::ask(candidate, copy, bounds), again(shared, &job.original, job.primary.backend, job.noise));
     settle(shared, &job.original, &heard);
-    drop((heard, again));
+    let Job { place, original, primary, .. } = job;
+    let ledger = Arc::clone(&shared.ledger);
+    let compare = move || {
+        ledger.take(Exchange::new(original, primary, &heard, again.as_ref()));
+        drop(place);
+    };
+    // Comparing may take a while, and clients are served by the threads that are left.
+    if tokio::task::spawn_blocking(compare).await.is_err() {
+        tracing::error!("a comparison panicked; the exchange is not counted");
+    }
 }
 
 /// Asks the primary a second time, to know how much it differs from itself.

@@ -20,6 +20,8 @@ pub struct Record {
     pub request_id: String,
     /// The measures by which the answers differ.
     pub different: Vec<String>,
+    /// The dialect that the request is in.
+    pub dialect: String,
     /// The request's body; empty where only scores are kept, like the answers below.
     pub request: String,
     /// JSON of the primary's answer.
@@ -67,18 +69,20 @@ pub trait Records {
 
 impl Records for Sqlite {
     fn add_record(&mut self, record: &Record) -> Result<i64, Fault> {
-        let Record { at, route, candidate, request_id, request, primary, answer, again, comparison, .. } = record;
+        let Record { at, route, candidate, request_id, dialect, request, primary, answer, again, comparison, .. } =
+            record;
         let different: String = record.different.iter().map(|measure| format!(" {measure} ")).collect();
         let texts = [request, primary, answer, again, comparison];
         let bytes: usize = texts.into_iter().map(String::len).sum();
         let mut query = self.connection.prepare_cached(
-            "INSERT INTO shadow_records (at, route, candidate, request_id, different, request, primary_answer,
-                                         candidate_answer, again_answer, comparison, bytes)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
+            "INSERT INTO shadow_records (at, route, candidate, request_id, different, bytes, dialect, request,
+                                         primary_answer, candidate_answer, again_answer, comparison)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) RETURNING id",
         )?;
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        let row =
-            params![at, route, candidate, request_id, different, request, primary, answer, again, comparison, bytes];
+        let row = params![
+            at, route, candidate, request_id, different, bytes, dialect, request, primary, answer, again, comparison
+        ];
         Ok(query.query_row(row, |row| row.get(0))?)
     }
 
@@ -89,7 +93,7 @@ impl Records for Sqlite {
             Which::After(id) => ("id > CAST($3 AS INTEGER)", "ASC", id.to_string()),
         };
         let mut query = self.connection.prepare_cached(&format!(
-            "SELECT id, at, route, candidate, request_id, different, request, primary_answer, candidate_answer,
+            "SELECT id, at, route, candidate, request_id, different, dialect, request, primary_answer, candidate_answer,
                     again_answer, comparison
              FROM shadow_records WHERE route = $1 AND candidate = $2 AND {filter} ORDER BY id {order} LIMIT $4"
         ))?;
@@ -120,11 +124,12 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         candidate: row.get(3)?,
         request_id: row.get(4)?,
         different: different.split_whitespace().map(str::to_owned).collect(),
-        request: row.get(6)?,
-        primary: row.get(7)?,
-        answer: row.get(8)?,
-        again: row.get(9)?,
-        comparison: row.get(10)?,
+        dialect: row.get(6)?,
+        request: row.get(7)?,
+        primary: row.get(8)?,
+        answer: row.get(9)?,
+        again: row.get(10)?,
+        comparison: row.get(11)?,
     })
 }
 

@@ -8,7 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use super::Live;
+use super::{Live, Shadow};
 use crate::error::{Error, Fault};
 
 /// Seconds; from a cached answer to the longest agents.
@@ -68,7 +68,8 @@ pub struct Metrics {
     dropped_fields: IntCounterVec,
     unknown: IntCounterVec,
     errors: IntCounterVec,
-    shadow: IntCounterVec,
+    /// Of mirrors.
+    pub shadow: Shadow,
     /// Of what is served now and why.
     pub live: Live,
     /// Open client connections.
@@ -118,6 +119,7 @@ impl Metrics {
         let registry = Registry::new();
         let metrics = Self {
             live: Live::register(&registry)?,
+            shadow: Shadow::register(&registry)?,
             registry,
             requests: counter(
                 "cutover_requests_total",
@@ -138,11 +140,6 @@ impl Metrics {
                 &["route", "backend", "what"],
             )?,
             errors: counter("cutover_errors_total", "Errors told to clients, by code", &["code"])?,
-            shadow: counter(
-                "cutover_shadow_requests_total",
-                "Requests of a route with a mirror, by what became of them",
-                &["route", "fate", "why"],
-            )?,
             connections: IntGauge::new("cutover_connections", "Open client connections")?,
             offers_dropped: IntCounter::new(
                 "cutover_offers_dropped_total",
@@ -161,7 +158,6 @@ impl Metrics {
         self.registry.register(Box::new(self.dropped_fields.clone()))?;
         self.registry.register(Box::new(self.unknown.clone()))?;
         self.registry.register(Box::new(self.errors.clone()))?;
-        self.registry.register(Box::new(self.shadow.clone()))?;
         self.registry.register(Box::new(self.connections.clone()))?;
         self.registry.register(Box::new(self.offers_dropped.clone()))
     }
@@ -179,12 +175,6 @@ impl Metrics {
             unknown_fields: self.unknown.with_label_values(&[route, backend, "request_field"]),
             unknown_frames: self.unknown.with_label_values(&[route, backend, "frame"]),
         }
-    }
-
-    /// The handle of one fate of a route's requests on their way to the mirror.
-    #[must_use]
-    pub fn shadow(&self, route: &str, fate: &str, why: &str) -> IntCounter {
-        self.shadow.with_label_values(&[route, fate, why])
     }
 
     /// Counts an error; off the path of requests that go well, so a look-up by label is fine here.

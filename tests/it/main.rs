@@ -32,6 +32,7 @@ mod pat;
 mod paths;
 mod protocol;
 mod shadow;
+mod shadow_records;
 mod split;
 mod support;
 mod timeouts;

@@ -12,6 +12,8 @@ CREATE TABLE shadow_records (
     different   TEXT NOT NULL,
     -- Of all the texts below, in front of them so that it is found without reading them.
     bytes       BIGINT NOT NULL,
+    -- Of the request.
+    dialect     TEXT NOT NULL,
     -- JSON; empty where only scores are kept.
     request     TEXT NOT NULL,
     primary_answer    TEXT NOT NULL,
