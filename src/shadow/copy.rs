@@ -9,7 +9,7 @@ use super::isolate::Isolation;
 use crate::credential::Client;
 use crate::dialect::{self, BACKENDS, Dialect, Reader, Target};
 use crate::error::Error;
-use crate::ir::{Body, Calls};
+use crate::ir::{Body, Calls, Request};
 use crate::upstream::{Backend, Call};
 
 const SHADOW: HeaderName = HeaderName::from_static("x-cutover-shadow");
@@ -52,7 +52,7 @@ impl Original {
     pub(super) fn calls(&self) -> Calls {
         let body = Body::parse(&self.body);
         let request = body.as_ref().ok().and_then(|body| self.reads.read_request(body).ok());
-        let declared = request.iter().flat_map(|request| request.declared()).map(str::to_owned).collect();
+        let declared = request.iter().flat_map(Request::declared).map(str::to_owned).collect();
         Calls { hold: true, declared }
     }
 
@@ -214,7 +214,7 @@ mod tests {
                         let sent = String::from_utf8(copy.call.body.to_vec()).unwrap();
                         for (place, _) in sent.match_indices(LIVE) {
                             prop_assert!(
-                                sent[..place].ends_with("shadow:"), "{} to {}: {}", reads.name(), to.name(), sent
+                                sent.split_at(place).0.ends_with("shadow:"), "{} to {}: {}", reads.name(), to.name(), sent
                             );
                         }
                     }

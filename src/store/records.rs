@@ -71,7 +71,7 @@ impl Records for Sqlite {
     fn add_record(&mut self, record: &Record) -> Result<i64, Fault> {
         let Record { at, route, candidate, request_id, dialect, request, primary, answer, again, comparison, .. } =
             record;
-        let different: String = record.different.iter().map(|measure| format!(" {measure} ")).collect();
+        let different: String = record.different.iter().flat_map(|measure| [" ", measure, " "]).collect();
         let texts = [request, primary, answer, again, comparison];
         let bytes: usize = texts.into_iter().map(String::len).sum();
         let mut query = self.connection.prepare_cached(

@@ -201,11 +201,11 @@ async fn a_conversation_is_mirrored_whole_or_not_at_all_and_on_every_replica_ali
     let (legacy, app) = agents().await;
     let yaml = config(&legacy, &app, "sample: 30%, side_effects: none");
     let replicas = [Gateway::start(&yaml).await, Gateway::start(&yaml).await];
-    for turn in 0..2 {
+    for (turn, replica) in replicas.iter().enumerate() {
         for conversation in 0..40 {
             let body = json!({"model": "agent", "input": format!("turn {turn}"),
                 "custom_inputs": {"thread_id": format!("t{conversation}")}});
-            replicas[turn].client().post("/v1/responses", body.to_string()).await;
+            replica.client().post("/v1/responses", body.to_string()).await;
         }
     }
     let mut mirrored = 0;
@@ -218,7 +218,7 @@ async fn a_conversation_is_mirrored_whole_or_not_at_all_and_on_every_replica_ali
         *turns.entry(copy.json()["custom_inputs"]["thread_id"].to_string()).or_default() += 1;
     }
     assert!(turns.values().all(|turns| *turns == 2), "{turns:?}");
-    assert_eq!(turns.values().sum::<u32>() as u64, mirrored);
+    assert_eq!(u64::from(turns.values().sum::<u32>()), mirrored);
     assert!((2..30).contains(&turns.len()), "30 % of 40 conversations: {}", turns.len());
 }
 
