@@ -47,6 +47,7 @@ pub mod gateway;
 pub mod ir;
 pub mod judge;
 pub mod net;
+pub mod report;
 pub mod route;
 pub mod server;
 pub mod shadow;

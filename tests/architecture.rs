@@ -66,6 +66,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("credential", &["auth", "config", "error", "net"]),
     ("net", &["config"]),
     // Off the request path: how answers are compared, and what follows from it.
+    ("report", &["compare", "judge"]),
     ("judge", &["compare"]),
     ("compare", &["error", "ir", "sse"]),
     ("config", &["compare", "dialect"]),

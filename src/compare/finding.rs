@@ -1,8 +1,11 @@
 //! What a measure found: same, different and where, or nothing to compare; bounded, and fit to be kept.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use super::json::near;
 
 /// Most differences that a finding names; more are counted.
 const MOST: usize = 8;
@@ -38,7 +41,9 @@ pub enum Outcome {
     Reverse,
     /// They differ in nothing but what has been explained.
     Explained,
-    /// There is nothing here for this measure.
+    /// Neither side has any of what this measure looks at, so they agree in that.
+    Absent,
+    /// They cannot be compared in this: one of them failed, or was no stream.
     NotApplicable,
 }
 
@@ -68,7 +73,7 @@ impl Finding {
         Self { outcome: Outcome::Same, differences: Vec::new(), more: 0, values: None }
     }
 
-    /// There is nothing here for this measure.
+    /// They cannot be compared in this.
     #[must_use]
     pub fn not_applicable() -> Self {
         Self { outcome: Outcome::NotApplicable, ..Self::same() }
@@ -115,7 +120,7 @@ impl<'a> Differences<'a> {
         if self.settings.ignores(self.measure, path) {
             return;
         }
-        let explained = self.settings.explanation(self.measure, path, left, right).map(str::to_owned);
+        let explained = self.settings.explanation(self.measure, path, right).map(str::to_owned);
         self.unexplained |= explained.is_none();
         if self.found.len() >= MOST {
             self.more = self.more.saturating_add(1);
@@ -127,6 +132,38 @@ impl<'a> Differences<'a> {
             right: shortened(right),
             explained,
         });
+    }
+
+    /// How near two numbers are that count as the same.
+    pub(super) fn tolerance(&self) -> f64 {
+        self.settings.tolerance
+    }
+
+    /// Notes what only one of two sets has; numbers that are near each other count as the same.
+    pub(super) fn sets(&mut self, path: &str, left: &BTreeSet<String>, right: &BTreeSet<String>) {
+        let tolerance = self.tolerance();
+        let number = |text: &str| text.parse::<f64>().ok();
+        let alike = |one: &str, other: &str| {
+            number(one).zip(number(other)).is_some_and(|(one, other)| near(one, other, tolerance))
+        };
+        let only = |ours: &BTreeSet<String>, theirs: &BTreeSet<String>| -> Vec<String> {
+            let missing = ours.difference(theirs).filter(|one| !theirs.iter().any(|other| alike(one, other)));
+            missing.cloned().collect()
+        };
+        let (left, right) = (only(left, right), only(right, left));
+        for place in 0..left.len().max(right.len()) {
+            let at = |list: &[String]| list.get(place).cloned().unwrap_or_default();
+            self.note(path, &at(&left), &at(&right));
+        }
+    }
+
+    /// As [`finding`](Self::finding), for a measure of something that neither side has any of.
+    pub(super) fn finding_or_absent(self, absent: bool) -> Finding {
+        let mut finding = self.finding();
+        if absent && finding.outcome == Outcome::Same {
+            finding.outcome = Outcome::Absent;
+        }
+        finding
     }
 
     pub(super) fn finding(self) -> Finding {

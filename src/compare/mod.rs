@@ -9,27 +9,71 @@
 
 use crate::compare::finding::Differences;
 
+mod citations;
 mod comparison;
+mod custom_outputs;
+mod error_class;
 mod finding;
+mod finish_reason;
 mod first_token;
+mod json;
+mod json_answer;
 mod length;
+mod mentions;
 mod observed;
 mod outcome;
 mod path;
+mod protocol;
 mod ratio;
+mod refusal;
 mod settings;
+mod text_dates;
+mod text_exact;
+mod text_links;
+mod text_names;
+mod text_numbers;
+mod text_similarity;
+mod text_words;
 mod tokens;
+mod tool_arguments;
+mod tool_names;
+mod tool_order;
 mod total_time;
+mod watch;
+mod words;
 
 pub use comparison::Comparison;
 pub use finding::{Difference, Finding, Outcome};
 pub use observed::{Failure, Fault, Observed, Said, Tokens};
 pub use path::Path;
 pub use settings::{Explained, Gate, Settings};
+pub use watch::{Watch, kind as fault};
 
 /// Every measure, cheapest layer first. A new one is a file in this folder and a line here.
-pub static ALL: &[&dyn Measure] =
-    &[&outcome::Outcome, &first_token::FirstToken, &total_time::TotalTime, &tokens::Tokens, &length::Length];
+pub static ALL: &[&dyn Measure] = &[
+    &outcome::Outcome,
+    &error_class::ErrorClass,
+    &first_token::FirstToken,
+    &total_time::TotalTime,
+    &tokens::Tokens,
+    &protocol::Protocol,
+    &finish_reason::FinishReason,
+    &tool_names::ToolNames,
+    &tool_arguments::ToolArguments,
+    &tool_order::ToolOrder,
+    &citations::Citations,
+    &custom_outputs::CustomOutputs,
+    &json_answer::JsonAnswer,
+    &refusal::Refusal,
+    &text_exact::TextExact,
+    &text_words::TextWords,
+    &text_numbers::TextNumbers,
+    &text_dates::TextDates,
+    &text_links::TextLinks,
+    &text_names::TextNames,
+    &text_similarity::TextSimilarity,
+    &length::Length,
+];
 
 /// A measure by its name.
 #[must_use]
@@ -96,6 +140,11 @@ pub enum Basis {
     Shifted,
     /// Something that must not happen at all, whatever the primary does.
     Never,
+}
+
+/// How an answer is made says nothing where there is none.
+fn both_answered(left: &Observed, right: &Observed) -> bool {
+    left.failure.is_none() && right.failure.is_none()
 }
 
 /// Compares two sides by every measure.

@@ -1,5 +1,6 @@
 //! What the config says about comparing: what is ignored, what is near enough, what is known and explained.
 
+use super::Measure;
 use super::path::{Path, fits};
 
 /// How answers are compared on a route.
@@ -11,6 +12,8 @@ pub struct Settings {
     pub tolerance: f64,
     /// How many times as long (or as much) one side may take before that is a difference.
     pub ratio: f64,
+    /// The share of words that two texts must have in common to be about the same.
+    pub similarity: f64,
     /// Differences that are known and meant, until they expire.
     pub explained: Vec<Explained>,
     /// What differs from the measures' own gates, by measure.
@@ -51,6 +54,7 @@ impl Default for Settings {
             ignore: Vec::new(),
             tolerance: 1e-9,
             ratio: 1.5,
+            similarity: 0.4,
             explained: Vec::new(),
             gates: Vec::new(),
             false_alarms: 0.05,
@@ -64,8 +68,15 @@ impl Settings {
         self.ignore.iter().any(|(name, ignored)| name == measure && ignored.matches(path))
     }
 
+    /// The gate of a measure: the config's, or its own.
+    #[must_use]
+    pub fn gate(&self, measure: &dyn Measure) -> Gate {
+        let own = self.gates.iter().find(|(name, _)| name == measure.name());
+        own.map_or_else(|| measure.gate(), |(_, gate)| *gate)
+    }
+
     /// Why a difference is meant, if it is.
-    pub(super) fn explanation(&self, measure: &str, path: &str, _left: &str, right: &str) -> Option<&str> {
+    pub(super) fn explanation(&self, measure: &str, path: &str, right: &str) -> Option<&str> {
         let applies = |known: &&Explained| {
             known.measure == measure
                 && self.now < known.until

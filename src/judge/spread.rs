@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::sequence::number;
+
 /// How much wider each bucket is than the one before.
 const GROWTH: f64 = 1.1;
 
@@ -17,8 +19,8 @@ pub struct Spread(BTreeMap<u16, u64>);
 
 impl Spread {
     /// Takes in a number; what is not over zero counts as one.
-    pub fn add(&mut self, number: f64) {
-        let place = (number.max(1.0).ln() / GROWTH.ln()).floor().min(f64::from(LAST));
+    pub fn add(&mut self, value: f64) {
+        let place = (value.max(1.0).ln() / GROWTH.ln()).floor().min(f64::from(LAST));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and LAST; NaN is 0")]
         let bucket = place as u16;
         *self.0.entry(bucket).or_default() += 1;
@@ -40,13 +42,10 @@ impl Spread {
     /// The number that a share of all numbers is not over, to within five percent; none without numbers.
     #[must_use]
     pub fn quantile(&self, share: f64) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-        let wanted = self.count() as f64 * share;
+        let wanted = number(self.count()) * share;
         let mut seen = 0.0;
         for (bucket, count) in &self.0 {
-            #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-            let more = *count as f64;
-            seen += more;
+            seen += number(*count);
             if seen >= wanted {
                 return Some(GROWTH.powf(f64::from(*bucket) + 0.5));
             }
@@ -54,9 +53,15 @@ impl Spread {
         None
     }
 
-    /// The middle of each bucket that is not empty, and its count.
-    pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> {
-        self.0.iter().map(|(bucket, count)| (GROWTH.powf(f64::from(*bucket) + 0.5), *count))
+    /// The middle of each bucket from the first to the last, and its share of all numbers.
+    #[must_use]
+    pub fn shares(&self) -> Vec<(f64, f64)> {
+        let (Some((first, _)), Some((last, _))) = (self.0.first_key_value(), self.0.last_key_value()) else {
+            return Vec::new();
+        };
+        let all = number(self.count().max(1));
+        let share = |bucket: u16| number(self.0.get(&bucket).copied().unwrap_or(0)) / all;
+        (*first..=*last).map(|bucket| (GROWTH.powf(f64::from(bucket) + 0.5), share(bucket))).collect()
     }
 }
 
@@ -84,6 +89,8 @@ mod tests {
             spread.add(odd);
         }
         assert_eq!(spread.count(), 5);
-        assert!(spread.buckets().count() <= 2);
+        assert!(spread.shares().len() <= usize::from(LAST) + 1);
+        let whole: f64 = spread.shares().iter().map(|(_, share)| share).sum();
+        assert!((whole - 1.0).abs() < 1e-9);
     }
 }

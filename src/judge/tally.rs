@@ -37,6 +37,8 @@ pub struct Counts {
     pub reverse: u64,
     /// Of those: they differ in nothing but what has been explained.
     pub explained: u64,
+    /// Of those: neither has any of what the measure looks at.
+    pub absent: u64,
     /// Requests of which the primary's second answer was compared with its first, beside the candidate's.
     pub twins: u64,
     /// Of those: the primary differs from itself.
@@ -93,6 +95,7 @@ impl Counts {
             self.different += u64::from(differs);
             self.reverse += u64::from(finding.outcome == Outcome::Reverse);
             self.explained += u64::from(finding.outcome == Outcome::Explained);
+            self.absent += u64::from(finding.outcome == Outcome::Absent);
         }
         for difference in &finding.differences {
             match &difference.explained {
@@ -101,9 +104,8 @@ impl Counts {
             }
         }
         let Some(twin) = twin else { return };
-        // Nothing to compare on one of the two sides says as much as agreement there: both sides of the triple must be
-        // taken in by the same rule, or leaving one out would favour the other.
-        if finding.outcome == Outcome::NotApplicable && twin.outcome == Outcome::NotApplicable {
+        // The candidate and the twin are taken in by the same rule: where either has nothing to compare, neither counts.
+        if finding.outcome == Outcome::NotApplicable || twin.outcome == Outcome::NotApplicable {
             return;
         }
         let noisy = twin.outcome == Outcome::Different;
@@ -118,6 +120,7 @@ impl Counts {
         self.different += other.different;
         self.reverse += other.reverse;
         self.explained += other.explained;
+        self.absent += other.absent;
         self.twins += other.twins;
         self.noise += other.noise;
         self.only_candidate += other.only_candidate;

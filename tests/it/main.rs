@@ -22,6 +22,7 @@ mod command_line;
 mod credentials;
 mod cut;
 mod databricks;
+mod detection;
 mod durable;
 mod edges;
 mod identity_headers;
