@@ -34,7 +34,7 @@ pub use durable::Durable;
 pub use responses::Responses;
 pub use split_chat_messages::SplitChatMessages;
 pub use surface::Surface;
-pub use transcode::Transcoder;
+pub use transcode::{Transcoder, Watch};
 
 /// Every dialect that clients speak. A new one is a file in this folder and a line here.
 pub static ALL: &[&dyn Dialect] = &[&Responses, &ChatCompletions, &ChatAgent, &ChatModel, &SplitChatMessages];
