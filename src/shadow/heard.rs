@@ -53,7 +53,7 @@ async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds
     let watching = Arc::clone(&watch);
     let mut transcoder = Transcoder::new(copy.reader, assembler(copy.calls, bounds.answer), None, bounds.answer)
         .watched(Box::new(move |frame| lock(&watching).frame(frame)));
-    let mut feed = Feed::new(reply.body, Arc::clone(backend), copy.follow, bounds.answer);
+    let mut feed = Feed::new(reply, Arc::clone(backend), copy.follow, bounds.answer);
     let mut first_token = None;
     while !transcoder.ended() {
         let next = std::future::poll_fn(|cx| feed.poll(cx, &mut transcoder));
