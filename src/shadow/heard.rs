@@ -28,7 +28,7 @@ pub(super) struct Bounds {
 pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds) -> Heard {
     let begun = Instant::now();
     let until = begun + bounds.deadline;
-    let mut heard = match timeout_at(until, backend.call(copy.call.clone())).await {
+    let mut heard = match timeout_at(until, backend.call(&copy.call)).await {
         Err(_) => Heard::failed(late(bounds)),
         Ok(Err(error)) => Heard::failed(error),
         Ok(Ok(reply)) if reply.form == Form::Plain => {
