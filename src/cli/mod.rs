@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 mod check;
 mod demo;
+mod replay;
 mod serve;
 mod token;
 mod translate;
@@ -52,6 +53,8 @@ enum Command {
     },
     /// See it work: two small agents inside this process, split 90/10, no account and no config
     Demo(demo::Options),
+    /// Send recorded requests to the candidate and compare, before any live traffic
+    Replay(replay::Options),
     /// See what becomes of a body or a stream between two dialects, and what is left out
     Translate(translate::Options),
     /// Work with tokens: their digests, and what JWTs say
@@ -74,6 +77,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Check { file } => check::run(&file),
         Command::Demo(options) => demo::run(&options),
+        Command::Replay(options) => replay::run(&options),
         Command::Translate(options) => translate::run(&options),
         Command::Token(Token::Hash) => token::hash(),
         Command::Token(Token::Inspect) => token::inspect(),
