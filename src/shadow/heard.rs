@@ -82,8 +82,8 @@ fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
 pub(super) struct Heard {
     /// What it was; a failure stands in it.
     pub(super) observed: Observed,
-    /// Whether it failed so that the backend had better be left alone, and for how long if it said so.
-    pub(super) unwell: Option<Option<Duration>>,
+    /// It failed so that the backend had better be left alone, for at least this long.
+    pub(super) unwell: Option<Duration>,
     /// Tokens of request and answer, if the backend counted.
     pub(super) tokens: Option<u64>,
     /// Until the agent said or did something; only of streams.
@@ -98,8 +98,8 @@ impl Heard {
         // Whatever it said, it is there; what is wrong with it is for the comparison to say.
         let unwell = failure.filter(|error| answer.items.is_empty() && is_unwell(error));
         let wait = |error: &Error| {
-            let seconds = error.wait().filter(|_| error.kind() == Kind::RateLimited)?;
-            Some(Duration::from_secs(seconds.into()))
+            let seconds = error.wait().filter(|_| error.kind() == Kind::RateLimited);
+            Duration::from_secs(seconds.unwrap_or_default().into())
         };
         Self {
             observed: Observed::of(answer).status(if failure.is_none() { 200 } else { 0 }),
