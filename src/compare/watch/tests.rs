@@ -1,3 +1,5 @@
+//! What a watched stream is found to break, told by whole streams.
+
 use super::*;
 use crate::compare::Failure;
 use crate::sse::Splitter;
