@@ -93,10 +93,10 @@ impl Replay {
                 .to_owned()
         })?;
         let shadow = config::Shadow { pass_caller_token: shadow.pass_caller_token || token.is_some(), ..shadow };
-        let named = |place: usize| config.backends.get(place).ok_or_else(|| "no such backend".to_owned());
+        let backend_at = |place: usize| config.backends.get(place).ok_or_else(|| "no such backend".to_owned());
         let others = route.split.iter().filter(|share| share.backend != shadow.to);
         let primary = others.max_by_key(|share| share.basis_points).ok_or("the route has no other backend")?;
-        let (to, from) = (named(shadow.to)?, named(primary.backend)?);
+        let (to, from) = (backend_at(shadow.to)?, backend_at(primary.backend)?);
         let copies = for_copies(to, &shadow).ok_or_else(|| {
             format!("`{}` is called with its caller's token and there is none; set CUTOVER_REPLAY_TOKEN", to.name)
         })?;

@@ -1,6 +1,7 @@
 //! How far a replay has come: kept beside the file, so that it goes on where it was after an interruption.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -43,7 +44,7 @@ impl Progress {
         let kept =
             fs::read(&path).ok().filter(|_| !restart).and_then(|kept| serde_json::from_slice::<Self>(&kept).ok());
         let kept = kept.filter(|kept| kept.what == what);
-        Self { path: path.clone(), ..kept.unwrap_or_else(|| Self { what, ..Self::default() }) }
+        Self { path, ..kept.unwrap_or_else(|| Self { what, ..Self::default() }) }
     }
 
     /// Lines that are done.
@@ -112,12 +113,12 @@ impl Progress {
     pub(super) fn summary(&self) -> String {
         let mut text = format!("{} lines: {} compared", self.done(), self.compared);
         for (why, count) in &self.left {
-            text.push_str(&format!(", {count} not sent ({why})"));
+            let _ = write!(text, ", {count} not sent ({why})");
         }
         if !self.broken.is_empty() {
             let named: Vec<_> = self.broken.iter().take(NAMED).map(u64::to_string).collect();
             let more = if self.broken.len() > NAMED { ", ..." } else { "" };
-            text.push_str(&format!(", {} broken (lines {}{more})", self.broken.len(), named.join(", ")));
+            let _ = write!(text, ", {} broken (lines {}{more})", self.broken.len(), named.join(", "));
         }
         text
     }
