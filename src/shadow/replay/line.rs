@@ -68,6 +68,9 @@ impl Recorded {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn of_json(line: &str, chat: &'static dyn Dialect) -> Result<Self, String> {
+        if !line.starts_with('{') {
+            return Err("is not a JSON object".to_owned());
+        }
         let fields: Fields<'_> =
             serde_json::from_str(line).map_err(|error| format!("is not a JSON object: {error}"))?;
         let id = fields.request_id.or(fields.databricks_request_id).and_then(text);
