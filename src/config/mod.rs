@@ -14,6 +14,7 @@ mod ca;
 mod credential;
 mod date;
 mod interpolate;
+mod judging;
 mod later;
 mod listen;
 mod nearest;

@@ -9,6 +9,7 @@ use super::*;
 mod backends;
 mod clients;
 mod identity;
+mod judging;
 mod routes;
 mod shadow;
 mod store;
