@@ -32,8 +32,8 @@ impl App {
     pub fn build(config: &Config, observer: Observer) -> anyhow::Result<Self> {
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         let store = Store::start(&config.store, metrics.live.store.clone()).context("cannot start the store")?;
-        let snapshot =
-            Snapshot::new(config, &metrics, None).context("cannot set up TLS to backends and identity providers")?;
+        let snapshot = Snapshot::new(config, &store, &metrics, None)
+            .context("cannot set up TLS to backends and identity providers")?;
         let bind = |address: SocketAddr, limits: &ClientLimits| {
             Server::bind(address, *limits, config.timeouts, metrics.connections.clone())
                 .map_err(|error| anyhow::anyhow!("cannot listen on {address}: {}", reason(&error)))
@@ -59,7 +59,7 @@ impl App {
     /// What a config is replaced through while the app runs.
     #[must_use]
     pub fn reloader(&self) -> Reloader {
-        Reloader { gateway: Arc::clone(&self.gateway), metrics: Arc::clone(&self.metrics) }
+        Reloader { gateway: Arc::clone(&self.gateway), store: self.store.clone(), metrics: Arc::clone(&self.metrics) }
     }
 
     /// Serves until `stop`; then readiness turns false, nothing new is accepted, and what is in flight has the drain
@@ -74,10 +74,14 @@ impl App {
             not_ready.cancelled().await;
             admin.set_ready(false);
         });
-        let cut = self.clients_port.serve(self.gateway, stop).await;
+        let gateway = Arc::clone(&self.gateway);
+        let cut = self.clients_port.serve(gateway, stop).await;
         stop_admin.cancel();
         // Both end on their own now; a panic in one of them has been reported by the runtime.
         let _ = tokio::join!(operators, readiness);
+        for mirror in self.gateway.snapshot().mirrors() {
+            mirror.flush().await;
+        }
         self.store.settle().await;
         cut
     }
@@ -86,6 +90,7 @@ impl App {
 /// Replaces the config of a running app.
 pub struct Reloader {
     gateway: Arc<Gateway>,
+    store: Store,
     metrics: Arc<Metrics>,
 }
 
@@ -96,7 +101,7 @@ impl Reloader {
     /// When a backend's TLS cannot be set up; then nothing has changed.
     pub fn replace(&self, config: &Config) -> io::Result<()> {
         let previous = self.gateway.snapshot();
-        self.gateway.replace(Snapshot::new(config, &self.metrics, Some(&previous))?);
+        self.gateway.replace(Snapshot::new(config, &self.store, &self.metrics, Some(&previous))?);
         Ok(())
     }
 }

@@ -5,8 +5,8 @@ use http::Uri;
 use super::judging;
 use super::units::{spell, spell_size};
 use super::{
-    AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Route, Shadow, ShadowLimits,
-    Share, SideEffects, Store, TokenEndpoint,
+    AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Privacy, Route, Shadow,
+    ShadowLimits, Share, SideEffects, Store, TokenEndpoint,
 };
 
 /// Width of the first column: the longest label and a gap.
@@ -129,6 +129,14 @@ impl Config {
         }
         let Budget { requests, tokens } = shadow.budget;
         page.row("", format!("at most {requests} requests and {tokens} tokens a day"));
+        let kept = match shadow.record.mode {
+            Privacy::Full => "requests and answers as they were",
+            Privacy::Redacted => "requests and answers without addresses, numbers and names",
+            Privacy::Scores => "how answers compare, and no word of them",
+        };
+        page.row("keeps", kept);
+        let days = shadow.record.keep.as_secs() / 86_400;
+        page.row("", format!("for {days} days, {} at most", spell_size(shadow.record.size)));
         if shadow.pass_caller_token {
             page.row("", "with the caller's own token, where the backend takes that");
         }

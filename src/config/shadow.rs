@@ -9,6 +9,7 @@ use super::credential::Credential;
 use super::judging;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
+use super::record::Record;
 use super::route::{Share, is_field};
 use super::split;
 use crate::compare::Settings;
@@ -51,6 +52,8 @@ pub struct Shadow {
     pub budget: Budget,
     /// When two answers are the same, and what is tolerated.
     pub judging: Settings,
+    /// What is kept of them.
+    pub record: Record,
 }
 
 /// What a second run of the agent does to the world.
@@ -127,6 +130,7 @@ impl Shadow {
             "deadline",
             "limits",
             "budget",
+            "record",
         ];
         keys.extend(judging::KEYS);
         let fields = node.fields(&keys)?;
@@ -144,6 +148,7 @@ impl Shadow {
         let limits = fields.or("limits", ShadowLimits::default(), ShadowLimits::read);
         let budget = fields.or("budget", Budget::default(), Budget::read);
         let judging = judging::read(&fields);
+        let record = fields.or("record", Record::default(), Record::read);
         warn_of_token(fields.optional("to"), to, pass_caller_token, backends);
         Some(Self {
             to: to?,
@@ -156,6 +161,7 @@ impl Shadow {
             limits: limits?,
             budget: budget?,
             judging: judging?,
+            record: record?,
         })
     }
 }

@@ -13,6 +13,7 @@ pub struct Transcoder {
     limit: usize,
     reader: Box<dyn Reader>,
     tail: Tail,
+    received: u64,
 }
 
 /// The half after the frames: fragments to events to the client's bytes.
@@ -42,7 +43,13 @@ impl Transcoder {
     /// From `reader`'s dialect to `writer`'s; frames of more than `limit` bytes fail the answer.
     #[must_use]
     pub fn new(reader: Box<dyn Reader>, assembler: Assembler, writer: Option<Box<dyn Writer>>, limit: usize) -> Self {
-        Self { splitter: Splitter::new(limit), limit, reader, tail: Tail { assembler, writer, out: BytesMut::new() } }
+        Self {
+            splitter: Splitter::new(limit),
+            limit,
+            reader,
+            tail: Tail { assembler, writer, out: BytesMut::new() },
+            received: 0,
+        }
     }
 
     /// The backend took the request.
@@ -53,6 +60,7 @@ impl Transcoder {
 
     /// The next bytes of the backend.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.received += bytes.len() as u64;
         if self.splitter.push(bytes) == Err(TooLong) {
             return self.fail(Error::new(Kind::BackendGarbage, "an event of the backend's stream is too long"));
         }
@@ -107,6 +115,18 @@ impl Transcoder {
     #[must_use]
     pub fn ended(&self) -> bool {
         self.tail.assembler.ended()
+    }
+
+    /// Bytes of the backend's so far.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The answer, which has ended, out of a transcoder that is still at work on its last bytes for the client.
+    #[must_use]
+    pub fn take_answer(&mut self) -> Answer {
+        self.tail.assembler.take_answer()
     }
 
     /// The answer so far.

@@ -20,6 +20,7 @@ use crate::telemetry::Metrics;
 mod exchange;
 mod lookup;
 mod made;
+mod offer;
 mod receive;
 mod relay;
 mod reply;
@@ -32,6 +33,7 @@ pub use exchange::{Exchange, Observer, Summary};
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
 
+use offer::Offer;
 use receive::Entrance;
 use relay::Answered;
 use translate::{Arrived, Outbound};
@@ -115,6 +117,7 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         // 5. Translate the request.
         let (entrance, id) = (&entrance, &exchange.request_id);
         let arrived = Arrived { entrance, bytes: &bytes, body: &body, headers, caller: &caller, id };
+        exchange.offer = Offer::of(snapshot.mirror(decision.index), &arrived, &decision, backend.dialect);
         translate::request(&arrived, decision.route, Arc::clone(backend))?
     };
     answered(snapshot, outbound, exchange).await

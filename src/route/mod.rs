@@ -13,7 +13,7 @@ mod split;
 mod sticky;
 
 pub use split::Split;
-pub use sticky::{Sticky, backends_id, mint_seed, tag};
+pub use sticky::{Sticky, backends_id, mint_seed, state_places, tag};
 
 /// What stands before the name of an app where a model is named.
 const APPS: &str = "apps/";

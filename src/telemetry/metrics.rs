@@ -8,7 +8,7 @@ use prometheus::{
     TextEncoder,
 };
 
-use super::Live;
+use super::{Live, Shadow};
 use crate::error::{Error, Fault};
 
 /// Seconds; from a cached answer to the longest agents.
@@ -68,6 +68,8 @@ pub struct Metrics {
     dropped_fields: IntCounterVec,
     unknown: IntCounterVec,
     errors: IntCounterVec,
+    /// Of mirrors.
+    pub shadow: Shadow,
     /// Of what is served now and why.
     pub live: Live,
     /// Open client connections.
@@ -117,6 +119,7 @@ impl Metrics {
         let registry = Registry::new();
         let metrics = Self {
             live: Live::register(&registry)?,
+            shadow: Shadow::register(&registry)?,
             registry,
             requests: counter(
                 "cutover_requests_total",

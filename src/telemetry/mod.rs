@@ -5,9 +5,11 @@ use tracing_subscriber::EnvFilter;
 
 mod live;
 mod metrics;
+mod shadow;
 
 pub use live::{Live, StoreGauges};
 pub use metrics::{Arm, Metrics, Outcome};
+pub use shadow::Shadow;
 
 /// Log lines that wait for a slow terminal or pipe; what comes on top is dropped, so that no request ever waits.
 const LINES: usize = 16_384;

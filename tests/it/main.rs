@@ -32,6 +32,8 @@ mod pairs;
 mod pat;
 mod paths;
 mod protocol;
+mod shadow;
+mod shadow_records;
 mod split;
 mod support;
 mod timeouts;

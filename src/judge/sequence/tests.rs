@@ -1,3 +1,5 @@
+//! What the intervals promise, held against simulated experiments.
+
 use fastrand::Rng;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What the verdicts promise, held against simulated cutovers.
+
 use fastrand::Rng;
 
 use super::*;
