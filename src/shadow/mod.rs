@@ -26,6 +26,7 @@ mod sample;
 mod ticket;
 mod worker;
 
+pub use account::{export, report};
 pub use funnel::{Fate, Funnel, Why};
 pub use ledger::Ledger;
 pub use mirror::Mirror;
