@@ -93,7 +93,7 @@ impl Watch {
 
     /// The stream is over, well or not; `observed` is what became of it.
     #[must_use]
-    pub fn faults(&mut self, observed: &Observed) -> Vec<Fault> {
+    pub fn end(mut self, observed: &Observed) -> Vec<Fault> {
         let class = observed.failure.as_ref().map(|failure| failure.code.as_str());
         match class {
             Some("backend_cut_short") => self.faults.note(kind::NO_END, "the stream ended before the answer did"),
@@ -117,7 +117,7 @@ impl Watch {
                 is_json(name, arguments, &mut self.faults);
             }
         }
-        self.faults.0.clone()
+        self.faults.0
     }
 }
 

@@ -53,6 +53,10 @@ impl Dialect for Durable {
         !decision::answers(request).is_empty()
     }
 
+    fn remembers(&self) -> bool {
+        true
+    }
+
     fn read_error(&self, status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error {
         let error = backend_error::read(status, retry_after, body);
         if status != StatusCode::CONFLICT {

@@ -34,7 +34,7 @@ pub use durable::Durable;
 pub use responses::Responses;
 pub use split_chat_messages::SplitChatMessages;
 pub use surface::Surface;
-pub use transcode::Transcoder;
+pub use transcode::{Transcoder, Watch};
 
 /// Every dialect that clients speak. A new one is a file in this folder and a line here.
 pub static ALL: &[&dyn Dialect] = &[&Responses, &ChatCompletions, &ChatAgent, &ChatModel, &SplitChatMessages];
@@ -81,6 +81,11 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// Whether a request answers what an agent of this dialect waits for, so that it must be sent there and once.
     fn resumes(&self, _request: &Request<'_>) -> bool {
+        false
+    }
+
+    /// Whether a backend remembers a conversation by its id, so that no other backend can go on with it.
+    fn remembers(&self) -> bool {
         false
     }
 

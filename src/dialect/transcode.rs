@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::{Reader, Writer};
 use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment, Sink};
-use crate::sse::{Splitter, TooLong};
+use crate::sse::{Frame, Splitter, TooLong};
 
 /// Re-frames one answer.
 pub struct Transcoder {
@@ -14,7 +14,11 @@ pub struct Transcoder {
     reader: Box<dyn Reader>,
     tail: Tail,
     received: u64,
+    watch: Option<Watch>,
 }
+
+/// Sees every frame of a backend's, before its reader does.
+pub type Watch = Box<dyn FnMut(Frame<'_>) + Send>;
 
 /// The half after the frames: fragments to events to the client's bytes.
 struct Tail {
@@ -49,7 +53,15 @@ impl Transcoder {
             reader,
             tail: Tail { assembler, writer, out: BytesMut::new() },
             received: 0,
+            watch: None,
         }
+    }
+
+    /// The same, with somebody who sees every frame.
+    #[must_use]
+    pub fn watched(mut self, watch: Watch) -> Self {
+        self.watch = Some(watch);
+        self
     }
 
     /// The backend took the request.
@@ -65,10 +77,19 @@ impl Transcoder {
             return self.fail(Error::new(Kind::BackendGarbage, "an event of the backend's stream is too long"));
         }
         while let Some(frame) = self.splitter.next_frame() {
+            if let Some(watch) = &mut self.watch {
+                watch(frame);
+            }
             self.reader.frame(frame, &mut self.tail);
             if self.tail.assembler.ended() {
-                return;
+                break;
             }
+        }
+        // What comes behind the end is nothing to a client, and something to see.
+        while let Some(watch) = &mut self.watch
+            && let Some(frame) = self.splitter.next_frame()
+        {
+            watch(frame);
         }
     }
 
@@ -79,6 +100,9 @@ impl Transcoder {
         }
         if let Some(frame) = self.splitter.finish() {
             // A frame without its blank line is taken if it is whole; if it is not, the stream was cut inside it.
+            if let Some(watch) = &mut self.watch {
+                watch(frame);
+            }
             if frame.is_done() || serde_json::from_slice::<serde::de::IgnoredAny>(frame.data).is_ok() {
                 self.reader.frame(frame, &mut self.tail);
             }

@@ -1,14 +1,13 @@
 //! What the route's mirror is told of a request, when it has been routed and when its answer has ended.
 
-use std::sync::Arc;
 use std::time::Instant;
 
+use super::course::Course;
 use super::translate::{self, Arrived};
 use crate::dialect::Dialect;
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::ir::Answer;
-use crate::route::Decision;
-use crate::shadow::{self, Ending, Mirror, Primary, Ticket, Told};
+use crate::shadow::{self, Ending, Primary, Ticket, Told};
 use crate::telemetry::Outcome;
 
 /// A request that is to be mirrored, with what its client is answered as far as that is known.
@@ -23,22 +22,30 @@ pub(super) struct Offer {
 
 impl Offer {
     /// Asks the mirror of a route about a request.
-    pub(super) fn of(
-        mirror: Option<&Arc<Mirror>>,
-        arrived: &Arrived<'_>,
-        decision: &Decision<'_>,
-        dialect: &'static dyn Dialect,
-    ) -> Option<Self> {
-        let mirror = mirror?;
-        let Ok(reads) = translate::reads(arrived, decision.route) else {
+    pub(super) fn of(course: &Course<'_>, arrived: &Arrived<'_>) -> Result<Option<Self>, Error> {
+        let Some(mirror) = course.mirror() else { return Ok(None) };
+        let Ok(reads) = translate::reads(arrived, course.route) else {
             mirror.refused();
-            return None;
+            return Ok(None);
         };
         let Arrived { bytes, body, headers, caller, id, .. } = *arrived;
-        let key = decision.route.conversation(body, headers);
-        let (key, backend) = (key.as_deref(), decision.backend);
-        let ticket = mirror.admit(shadow::Arrived { bytes, body, reads, headers, caller, id, key, backend })?;
-        Some(Self { ticket, backend, dialect, called: Instant::now(), first_token: None, told: None })
+        let key = course.route.conversation(body, headers);
+        let (key, backend, dialect) = (key.as_deref(), course.place(), course.backend()?.dialect);
+        let ticket = mirror.admit(shadow::Arrived { bytes, body, reads, headers, caller, id, key, backend });
+        Ok(ticket.map(|ticket| Self {
+            ticket,
+            backend,
+            dialect,
+            called: Instant::now(),
+            first_token: None,
+            told: None,
+        }))
+    }
+
+    /// Another backend is asked from now on.
+    pub(super) fn moved(&mut self, backend: usize, dialect: &'static dyn Dialect) {
+        (self.backend, self.dialect) = (backend, dialect);
+        (self.first_token, self.told) = (None, None);
     }
 
     /// The call is being made.

@@ -25,7 +25,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    pub(super) fn new(original: Original, primary: Primary, candidate: &Heard, again: Option<&Heard>) -> Self {
+    pub(super) fn new(original: Original, primary: Primary, candidate: Heard, again: Option<Heard>) -> Self {
         Self {
             request_id: original.id.to_str().unwrap_or_default().to_owned(),
             dialect: original.reads.name(),
@@ -34,13 +34,6 @@ impl Exchange {
             candidate: candidate.observed(),
             again: again.map(Heard::observed),
         }
-    }
-}
-
-impl Heard {
-    fn observed(&self) -> Observed {
-        let status = if self.answer.failure.is_none() { 200 } else { 0 };
-        Observed::of(&self.answer).status(status).timed(self.first_token, self.total).with_faults(self.faults.clone())
     }
 }
 

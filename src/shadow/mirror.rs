@@ -42,7 +42,7 @@ pub(super) struct Shared {
     /// Dotted paths to names of a state.
     pub(super) places: Vec<String>,
     pub(super) funnel: Arc<Funnel>,
-    pub(super) pause: Pause,
+    pub(super) pause: Arc<Pause>,
     pub(super) budget: Budget,
     /// Bytes that copies hold.
     pub(super) held: AtomicUsize,
@@ -63,16 +63,21 @@ impl Mirror {
         previous: Option<&Self>,
     ) -> io::Result<Option<Arc<Self>>> {
         let Some(shadow) = &route.shadow else { return Ok(None) };
+        // Copies are no clients: their calls are counted under a name of their own.
+        let meters = |backend: &config::Backend| metrics.backend(&format!("shadow:{}", backend.name));
         let candidate = config.backends.get(shadow.to).and_then(|backend| for_copies(backend, shadow));
-        let candidate = candidate.map(|backend| Backend::new(&backend, None).map(Arc::new)).transpose()?;
+        let candidate =
+            candidate.map(|backend| Backend::new(&backend, None, meters(&backend)).map(Arc::new)).transpose()?;
         let mut primaries = HashMap::new();
         for share in route.split.iter().filter(|share| shadow.noise > 0 && share.backend != shadow.to) {
             if let Some(backend) = config.backends.get(share.backend) {
-                primaries.insert(share.backend, Arc::new(Backend::new(backend, None)?));
+                let backend = config::Backend { health: None, ..backend.clone() };
+                primaries.insert(share.backend, Arc::new(Backend::new(&backend, None, meters(&backend))?));
             }
         }
         let before = previous.map(|previous| &previous.shared);
         let funnel = before.map(|before| Arc::clone(&before.funnel));
+        let same = before.filter(|before| before.config.to == shadow.to);
         let budget = Budget::new(shadow.budget);
         if let Some(before) = before {
             budget.resume(&before.budget);
@@ -88,7 +93,7 @@ impl Mirror {
             primaries,
             places: places.into_iter().chain(shadow.rewrite.iter().cloned()).collect(),
             funnel: funnel.unwrap_or_else(|| Arc::new(Funnel::new(metrics, &route.name))),
-            pause: Pause::default(),
+            pause: same.map_or_else(Arc::default, |before| Arc::clone(&before.pause)),
             budget,
             held: AtomicUsize::new(0),
         });
@@ -222,7 +227,7 @@ fn elsewhere(arrived: &Arrived<'_>) -> Option<Why> {
 
 /// A candidate as copies reach it; none if it takes nothing but what they do not carry.
 fn for_copies(backend: &config::Backend, shadow: &config::Shadow) -> Option<config::Backend> {
-    let mut backend = backend.clone();
+    let mut backend = config::Backend { health: None, ..backend.clone() };
     if !shadow.pass_caller_token {
         backend.credential = without_callers(backend.credential)?;
         if backend.identity == Identity::ForwardedWithToken {

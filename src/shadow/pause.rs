@@ -39,7 +39,7 @@ impl Pause {
     }
 
     /// The candidate gave no answer; it may have said how long to wait.
-    pub(super) fn failed(&self, now: Instant, wait: Option<Duration>) {
+    pub(super) fn failed(&self, now: Instant, wait: Duration) {
         let mut state = self.lock();
         // Those that were on their way when the pause began say nothing new.
         if state.until.is_some_and(|until| now < until) {
@@ -47,8 +47,8 @@ impl Pause {
         }
         state.failures += 1;
         // After a pause the first failure is enough.
-        if state.failures >= MOST || state.pauses > 0 || wait.is_some() {
-            let pause = FIRST.saturating_mul(1 << state.pauses.min(10)).max(wait.unwrap_or_default()).min(LONGEST);
+        if state.failures >= MOST || state.pauses > 0 || !wait.is_zero() {
+            let pause = FIRST.saturating_mul(1 << state.pauses.min(10)).max(wait).min(LONGEST);
             state.until = Some(now + pause);
             state.pauses += 1;
         }
@@ -67,25 +67,25 @@ mod tests {
     fn five_failures_in_a_row_are_a_pause_and_one_more_a_longer_one() {
         let (pause, now) = (Pause::default(), Instant::now());
         for _ in 0..4 {
-            pause.failed(now, None);
+            pause.failed(now, Duration::ZERO);
         }
         pause.succeeded();
         for _ in 0..4 {
-            pause.failed(now, None);
+            pause.failed(now, Duration::ZERO);
             assert!(!pause.is_on(now));
         }
-        pause.failed(now, None);
+        pause.failed(now, Duration::ZERO);
         assert!(pause.is_on(now + Duration::from_secs(9)) && !pause.is_on(now + FIRST));
         // Latecomers of the time before.
-        pause.failed(now + Duration::from_secs(1), None);
+        pause.failed(now + Duration::from_secs(1), Duration::ZERO);
         assert!(!pause.is_on(now + FIRST));
         let later = now + FIRST;
-        pause.failed(later, None);
+        pause.failed(later, Duration::ZERO);
         assert!(pause.is_on(later + Duration::from_secs(19)) && !pause.is_on(later + FIRST * 2));
         let mut now = later;
         for _ in 0..40 {
             now += LONGEST;
-            pause.failed(now, None);
+            pause.failed(now, Duration::ZERO);
         }
         assert!(!pause.is_on(now + LONGEST));
         pause.succeeded();
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_candidate_that_asks_for_time_gets_it() {
         let (pause, now) = (Pause::default(), Instant::now());
-        pause.failed(now, Some(Duration::from_secs(60)));
+        pause.failed(now, Duration::from_secs(60));
         assert!(pause.is_on(now + Duration::from_secs(59)) && !pause.is_on(now + Duration::from_secs(60)));
     }
 }

@@ -13,7 +13,6 @@ use super::heard::{self, Bounds, Heard};
 use super::isolate::Isolation;
 use super::mirror::Shared;
 use super::ticket::Job;
-use crate::error::{Error, Fault, Kind};
 
 /// What the candidate's copies put before names.
 const SHADOW: &str = "shadow";
@@ -86,7 +85,7 @@ async fn mirror(shared: &Arc<Shared>, mut job: Job) {
     let Job { place, original, primary, .. } = job;
     let ledger = Arc::clone(&shared.ledger);
     let compare = move || {
-        ledger.take(Exchange::new(original, primary, &heard, again.as_ref()));
+        ledger.take(Exchange::new(original, primary, heard, again));
         drop(place);
     };
     // Comparing may take a while, and clients are served by the threads that are left.
@@ -111,22 +110,12 @@ async fn again(shared: &Arc<Shared>, original: &Original, primary: usize, noise:
 /// Books what a copy took, and whether the candidate is well.
 fn settle(shared: &Shared, original: &Original, heard: &Heard) {
     shared.budget.used(tokens(original, heard));
-    match &heard.answer.failure {
-        // Whatever it said, it is there; what is wrong with it is for the comparison to say.
-        Some(error) if heard.answer.items.is_empty() && is_unwell(error) => {
-            let wait = (error.kind() == Kind::RateLimited).then(|| error.wait()).flatten();
-            shared.pause.failed(Instant::now(), wait.map(|seconds| Duration::from_secs(seconds.into())));
-        }
-        _ => shared.pause.succeeded(),
+    match heard.unwell {
+        Some(wait) => shared.pause.failed(Instant::now(), wait),
+        None => shared.pause.succeeded(),
     }
 }
 
-/// Whether a failure says that the candidate should be left alone.
-fn is_unwell(error: &Error) -> bool {
-    error.facts().fault == Fault::Backend && error.kind() != Kind::AgentFailed
-}
-
 fn tokens(original: &Original, heard: &Heard) -> u64 {
-    let counted = heard.answer.usage.map(|usage| usage.total).filter(|total| *total > 0);
-    counted.unwrap_or_else(|| (original.body.len() + heard.answer.text().len()) as u64 / PER_TOKEN)
+    heard.tokens.unwrap_or_else(|| (original.body.len() + heard.observed.text().len()) as u64 / PER_TOKEN)
 }

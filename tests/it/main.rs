@@ -32,6 +32,7 @@ mod pairs;
 mod pat;
 mod paths;
 mod protocol;
+mod resilience;
 mod shadow;
 mod shadow_records;
 mod split;

@@ -15,7 +15,7 @@ fn ended(dialect: &str, stream: &str, observed: &Observed) -> Vec<String> {
     while let Some(frame) = splitter.next_frame() {
         watch.frame(frame);
     }
-    watch.faults(observed).into_iter().map(|fault| fault.name).collect()
+    watch.end(observed).into_iter().map(|fault| fault.name).collect()
 }
 
 fn stream(frames: &[&str]) -> String {
@@ -131,6 +131,6 @@ fn what_is_told_is_bounded() {
     }
     let Rules::Responses(rules) = &watch.rules else { panic!() };
     assert_eq!(rules.room, Some(0));
-    let kept: usize = format!("{:?}", watch.faults(&Observed::default())).len();
+    let kept: usize = format!("{:?}", watch.end(&Observed::default())).len();
     assert!(kept < 4_096, "{kept}");
 }
