@@ -70,6 +70,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "ir",
             "judge",
             "report",
+            "route",
             "store",
             "telemetry",
             "upstream",

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 mod check;
 mod demo;
+mod replay;
 mod report;
 mod serve;
 mod token;
@@ -56,6 +57,8 @@ enum Command {
     Demo(demo::Options),
     /// Does the candidate of a route's shadow answer as the primary does? The verdict, and what it rests on
     Report(report::Options),
+    /// Send recorded requests to the candidate and compare, before any live traffic
+    Replay(replay::Options),
     /// See what becomes of a body or a stream between two dialects, and what is left out
     Translate(translate::Options),
     /// Work with tokens: their digests, and what JWTs say
@@ -79,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Check { file } => check::run(&file),
         Command::Demo(options) => demo::run(&options),
         Command::Report(options) => report::run(&options),
+        Command::Replay(options) => replay::run(&options),
         Command::Translate(options) => translate::run(&options),
         Command::Token(Token::Hash) => token::hash(),
         Command::Token(Token::Inspect) => token::inspect(),

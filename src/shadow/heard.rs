@@ -133,7 +133,7 @@ pub(super) fn plain(dialect: &dyn Dialect, body: &[u8], calls: Calls, limit: usi
     assembler.into_answer()
 }
 
-fn assembler(calls: Calls, limit: usize) -> Assembler {
+pub(super) fn assembler(calls: Calls, limit: usize) -> Assembler {
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Assembler::new(String::new(), created, calls, limit)
 }

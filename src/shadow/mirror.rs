@@ -206,7 +206,7 @@ impl Shared {
 }
 
 /// Whether a request has every mark that there is.
-fn is_marked(safe: &Safe, arrived: &Arrived<'_>) -> bool {
+pub(super) fn is_marked(safe: &Safe, arrived: &Arrived<'_>) -> bool {
     let header = |name| arrived.headers.get(name).and_then(|value: &http::HeaderValue| value.to_str().ok());
     safe.headers.iter().all(|(name, pattern)| header(name).is_some_and(|value| pattern.matches(value)))
         && (safe.callers.is_empty() || safe.callers.iter().any(|pattern| pattern.matches(&arrived.caller.name)))
@@ -217,7 +217,7 @@ fn is_marked(safe: &Safe, arrived: &Arrived<'_>) -> bool {
 }
 
 /// Why a request cannot be asked of anybody but the primary.
-fn elsewhere(arrived: &Arrived<'_>) -> Option<Why> {
+pub(super) fn elsewhere(arrived: &Arrived<'_>) -> Option<Why> {
     let given = |name| arrived.body.given(name);
     if given("previous_response_id").or_else(|| given("conversation")).is_some() {
         return Some(Why::StateElsewhere);
@@ -226,7 +226,7 @@ fn elsewhere(arrived: &Arrived<'_>) -> Option<Why> {
 }
 
 /// A candidate as copies reach it; none if it takes nothing but what they do not carry.
-fn for_copies(backend: &config::Backend, shadow: &config::Shadow) -> Option<config::Backend> {
+pub(super) fn for_copies(backend: &config::Backend, shadow: &config::Shadow) -> Option<config::Backend> {
     let mut backend = config::Backend { health: None, ..backend.clone() };
     if !shadow.pass_caller_token {
         backend.credential = without_callers(backend.credential)?;

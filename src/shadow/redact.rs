@@ -8,9 +8,12 @@ use serde_json::Value;
 /// E-mail addresses.
 const ADDRESS: &str = r"[\p{L}\p{N}._%+-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+";
 
-/// Two words and more that begin as names do, or one behind a title. Not every name looks like one, and not everything
-/// that looks like one is: who needs more writes patterns, or keeps scores alone.
-const NAME: &str = r"\b(?:(?:Mr|Mrs|Ms|Dr|Prof|Herr|Frau)\.?\s+\p{Lu}[\p{L}'-]+(?:\s+\p{Lu}[\p{L}'-]+)*|\p{Lu}\p{Ll}[\p{L}'-]*(?:\s+\p{Lu}\p{Ll}[\p{L}'-]*)+)";
+/// A name behind a title.
+const TITLED: &str = r"\b(?:Mr|Mrs|Ms|Dr|Prof|Herr|Frau)\.?\s+\p{Lu}[\p{L}'-]+(?:\s+\p{Lu}[\p{L}'-]+)*";
+
+/// Two words and more that begin as names do. Not every name looks like one, and not everything that looks like one is:
+/// who needs more writes patterns, or keeps scores alone.
+const NAME: &str = r"\b\p{Lu}\p{Ll}[\p{L}'-]*(?:\s+\p{Lu}\p{Ll}[\p{L}'-]*)+";
 
 /// Digits, with what stands between the digits of one number.
 const NUMBER: &str = r"\p{N}+(?:[.,:/ -]?\p{N}+)*";
@@ -27,7 +30,7 @@ pub(super) struct Redaction {
 impl Redaction {
     /// The usual patterns and a route's own, which go first. A pattern that is none has been refused by the config.
     pub(super) fn new(own: &[String]) -> Self {
-        let usual = [(ADDRESS, "<email>"), (NAME, "<name>"), (NUMBER, "<number>")];
+        let usual = [(ADDRESS, "<email>"), (TITLED, "<name>"), (NAME, "<name>"), (NUMBER, "<number>")];
         let own = own.iter().map(|pattern| (pattern.as_str(), "<redacted>"));
         let patterns = own.chain(usual).filter_map(|(pattern, word)| Some((Regex::new(pattern).ok()?, word)));
         Self { patterns: patterns.collect() }
