@@ -20,7 +20,23 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     // The demo's agents are small servers that speak two of the dialects.
-    ("cli", &["app", "auth", "config", "dialect", "gateway", "ir", "judge", "report", "server", "shadow", "telemetry"]),
+    (
+        "cli",
+        &[
+            "app",
+            "auth",
+            "config",
+            "dialect",
+            "gateway",
+            "ir",
+            "judge",
+            "report",
+            "server",
+            "shadow",
+            "store",
+            "telemetry",
+        ],
+    ),
     ("app", &["admin", "config", "gateway", "server", "store", "telemetry"]),
     ("admin", &["server", "telemetry"]),
     (
@@ -53,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "error",
             "ir",
             "judge",
+            "report",
             "route",
             "store",
             "telemetry",

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 mod check;
 mod demo;
 mod replay;
+mod report;
 mod serve;
 mod token;
 mod translate;
@@ -24,6 +25,7 @@ First steps:
   cutover demo                       two small agents, the gateway in front, nothing to install
   cutover check config/first.yaml    is this config right, and what would it do?
   cutover serve --config FILE        serve clients until SIGTERM
+  cutover report ROUTE --config FILE does the mirrored candidate answer as the primary does?
   echo -n $TOKEN | cutover token hash    the digest of a token, for the config
 
 Then point any OpenAI SDK at http://127.0.0.1:8080/v1, with a route's model as `model`.
@@ -53,6 +55,8 @@ enum Command {
     },
     /// See it work: two small agents inside this process, split 90/10, no account and no config
     Demo(demo::Options),
+    /// Does the candidate of a route's shadow answer as the primary does? The verdict, and what it rests on
+    Report(report::Options),
     /// Send recorded requests to the candidate and compare, before any live traffic
     Replay(replay::Options),
     /// See what becomes of a body or a stream between two dialects, and what is left out
@@ -77,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => serve::run(&config),
         Command::Check { file } => check::run(&file),
         Command::Demo(options) => demo::run(&options),
+        Command::Report(options) => report::run(&options),
         Command::Replay(options) => replay::run(&options),
         Command::Translate(options) => translate::run(&options),
         Command::Token(Token::Hash) => token::hash(),

@@ -19,6 +19,7 @@ mod deadlines;
 mod fallback;
 mod health;
 mod interpolate;
+mod judging;
 mod later;
 mod listen;
 mod nearest;

@@ -2,6 +2,7 @@
 
 use http::Uri;
 
+use super::judging;
 use super::units::{spell, spell_size};
 use super::{
     AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Privacy, Route, Shadow,
@@ -130,6 +131,9 @@ impl Config {
             format!("with {concurrency} at a time, {per_second} a second, each within {}", spell(shadow.deadline)),
         );
         page.row("", format!("{queue} may wait, {queue_bytes} in all; request {body}, answer {answer}"));
+        for (place, line) in judging::plan(&shadow.judging).into_iter().enumerate() {
+            page.row(if place == 0 { "judges by" } else { "" }, line);
+        }
         let Budget { requests, tokens } = shadow.budget;
         page.row("", format!("at most {requests} requests and {tokens} tokens a day"));
         let kept = match shadow.record.mode {

@@ -77,7 +77,7 @@ impl Ledger {
         Self {
             route: route.to_owned(),
             candidate: candidate.to_owned(),
-            settings: Settings::default(),
+            settings: shadow.judging.clone(),
             record: shadow.record.clone(),
             redaction: Redaction::new(&shadow.record.redact),
             store,

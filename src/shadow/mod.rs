@@ -11,6 +11,7 @@
 //!
 //! Every request is counted once, by its [`Fate`]; the counts add up to the requests.
 
+mod account;
 mod budget;
 mod copy;
 mod exchange;
@@ -26,6 +27,7 @@ mod sample;
 mod ticket;
 mod worker;
 
+pub use account::{export, report};
 pub use funnel::{Fate, Funnel, Why};
 pub use ledger::Ledger;
 pub use mirror::Mirror;

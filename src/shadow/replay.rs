@@ -117,7 +117,7 @@ impl Replay {
             primary: from.name.clone(),
             limits: shadow.limits,
             chat: route.legacy_dialect.unwrap_or(&ChatCompletions),
-            settings: Settings::default(),
+            settings: shadow.judging.clone(),
             to: backend(&copies).map_err(failed)?,
             from: backend(from).map_err(failed)?,
             noise: Sample::new(shadow.noise, "noise", &route.name),
