@@ -82,6 +82,9 @@ impl App {
         stop_admin.drain.cancel();
         let _ = operators.await;
         counters.abort();
+        for mirror in self.live.gateway().snapshot().mirrors() {
+            mirror.flush().await;
+        }
         self.live.settle().await;
         late
     }

@@ -21,7 +21,12 @@
 //!    [`Relay`](gateway::Relay) pulls them through as the client reads. Plain answers take the same road. A stream that
 //!    breaks off is taken up again where its dialect can.
 //! 8. **Offer.** Dropping the [`Exchange`](gateway::Exchange) ends it: counted in [`telemetry`], written to one
-//!    access-log line, offered to whoever [observes](gateway::Observer).
+//!    access-log line, offered to whoever [observes](gateway::Observer) and to the route's [mirror](shadow::Mirror).
+//!
+//! # The shadow
+//!
+//! A route's [`shadow::Mirror`] sends copies of its requests to a candidate; [`compare`] says what differs between the
+//! answers, [`judge`] what follows from it, and the [`store`] keeps both.
 //!
 //! # Around it
 //!
@@ -47,6 +52,7 @@ pub mod net;
 pub mod report;
 pub mod route;
 pub mod server;
+pub mod shadow;
 pub mod sse;
 pub mod store;
 pub mod telemetry;

@@ -11,8 +11,9 @@ use http::{HeaderName, HeaderValue, Method, Request};
 
 use super::{USAGE, complain, refuse, runtime, say};
 use crate::auth::{Caller, Kind};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::gateway::{Asked, Explained, Explanation, Snapshot};
+use crate::store::Store;
 use crate::telemetry::Metrics;
 
 const EXAMPLES: &str = "\
@@ -111,7 +112,10 @@ fn explain(options: &Options, config: &Config) -> anyhow::Result<Explanation> {
     };
     let runtime = runtime()?;
     let _inside = runtime.enter();
-    let snapshot = Snapshot::new(config, &Arc::new(Metrics::new()?), None)?;
+    let metrics = Arc::new(Metrics::new()?);
+    // Nothing is kept of it.
+    let store = Store::start(&config::Store::None, metrics.live.store.clone())?;
+    let snapshot = Snapshot::new(config, &store, &metrics, None)?;
     Ok(snapshot.explain(Asked { request, caller }))
 }
 

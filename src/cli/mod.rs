@@ -14,6 +14,8 @@ mod check;
 mod demo;
 mod explain;
 mod operator;
+mod replay;
+mod report;
 mod serve;
 mod status;
 mod token;
@@ -29,6 +31,7 @@ First steps:
   cutover check config/first.yaml    is this config right, and what would it do?
   cutover explain -c FILE body.json  where would this request go, and why?
   cutover serve --config FILE        serve clients until SIGTERM
+  cutover report ROUTE --config FILE does the mirrored candidate answer as the primary does?
   echo -n $TOKEN | cutover token hash    the digest of a token, for the config
 
 While it runs:
@@ -66,6 +69,10 @@ enum Command {
     Explain(explain::Options),
     /// See it work: two small agents inside this process, split 90/10, no account and no config
     Demo(demo::Options),
+    /// Does the candidate of a route's shadow answer as the primary does? The verdict, and what it rests on
+    Report(report::Options),
+    /// Send recorded requests to the candidate and compare, before any live traffic
+    Replay(replay::Options),
     /// See what becomes of a body or a stream between two dialects, and what is left out
     Translate(translate::Options),
     /// See what a running gateway serves and how it goes: weights, health, in flight, failures, times
@@ -94,6 +101,8 @@ pub fn run() -> ExitCode {
         Command::Check { file } => check::run(&file),
         Command::Explain(options) => explain::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Report(options) => report::run(&options),
+        Command::Replay(options) => replay::run(&options),
         Command::Translate(options) => translate::run(&options),
         Command::Status(options) => status::run(&options),
         Command::Weights(command) => weights::run(&command),

@@ -2,11 +2,12 @@
 
 use http::Uri;
 
+use super::judging;
 use super::units::{spell, spell_size};
 use super::weights::spell as percent;
 use super::{
-    Allow, AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Route, Shadow,
-    ShadowLimits, Share, SideEffects, Store, Tls, TokenEndpoint,
+    Allow, AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Privacy, Route,
+    Shadow, ShadowLimits, Share, SideEffects, Store, Tls, TokenEndpoint,
 };
 
 mod calls;
@@ -142,8 +143,19 @@ impl Config {
             format!("with {concurrency} at a time, {per_second} a second, each within {}", spell(shadow.deadline)),
         );
         page.row("", format!("{queue} may wait, {queue_bytes} in all; request {body}, answer {answer}"));
+        for (place, line) in judging::plan(&shadow.judging).into_iter().enumerate() {
+            page.row(if place == 0 { "judges by" } else { "" }, line);
+        }
         let Budget { requests, tokens } = shadow.budget;
         page.row("", format!("at most {requests} requests and {tokens} tokens a day"));
+        let kept = match shadow.record.mode {
+            Privacy::Full => "requests and answers as they were",
+            Privacy::Redacted => "requests and answers without addresses, numbers and names",
+            Privacy::Scores => "how answers compare, and no word of them",
+        };
+        page.row("keeps", kept);
+        let days = shadow.record.keep.as_secs() / 86_400;
+        page.row("", format!("for {days} days, {} at most", spell_size(shadow.record.size)));
         if shadow.pass_caller_token {
             page.row("", "with the caller's own token, where the backend takes that");
         }

@@ -31,7 +31,7 @@ const CONTENT: [(&str, bool); 2] = [("refuse", false), ("drop", true)];
 const LEGACY: [&str; 2] = ["chat_agent", "chat_model"];
 
 /// What a route may say.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "name",
     "match",
     "allow",

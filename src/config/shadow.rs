@@ -6,10 +6,13 @@ use http::HeaderName;
 
 use super::backend::Declared;
 use super::credential::Credential;
+use super::judging;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
+use super::record::Record;
 use super::route::{Share, is_field};
 use super::split;
+use crate::compare::Settings;
 
 const SHARE: &str = "a share in percent such as `10%`, `0.5%` or `100%`";
 
@@ -27,7 +30,7 @@ const REWRITE: &str = "a list of body fields such as `[ custom_inputs.user_id ]`
 const MOST: u64 = 1_000_000_000_000;
 
 /// The mirror of a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Shadow {
     /// The candidate's place in [`Config::backends`](super::Config::backends).
     pub to: usize,
@@ -47,6 +50,10 @@ pub struct Shadow {
     pub limits: ShadowLimits,
     /// What copies may take in a day.
     pub budget: Budget,
+    /// When two answers are the same, and what is tolerated.
+    pub judging: Settings,
+    /// What is kept of them.
+    pub record: Record,
 }
 
 /// What a second run of the agent does to the world.
@@ -112,7 +119,7 @@ impl Default for Budget {
 impl Shadow {
     /// Reads the mirror of a route with this split; the split and the backends are none if they could not be read.
     pub(super) fn read(node: &Node<'_>, split: Option<&[Share]>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
-        let fields = node.fields(&[
+        let mut keys = vec![
             "to",
             "sample",
             "noise",
@@ -123,7 +130,10 @@ impl Shadow {
             "deadline",
             "limits",
             "budget",
-        ])?;
+            "record",
+        ];
+        keys.extend(judging::KEYS);
+        let fields = node.fields(&keys)?;
         let to = fields.required("to", "the name of the backend that gets the copies").and_then(|node| {
             let to = split::find(node, node.text("the name of a backend")?.value.as_str(), backends?)?;
             check_candidate(node, to, split)?;
@@ -137,6 +147,8 @@ impl Shadow {
         let deadline = fields.or("deadline", Duration::from_secs(120), Node::deadline);
         let limits = fields.or("limits", ShadowLimits::default(), ShadowLimits::read);
         let budget = fields.or("budget", Budget::default(), Budget::read);
+        let judging = judging::read(&fields);
+        let record = fields.or("record", Record::default(), Record::read);
         warn_of_token(fields.optional("to"), to, pass_caller_token, backends);
         Some(Self {
             to: to?,
@@ -148,6 +160,8 @@ impl Shadow {
             deadline: deadline?,
             limits: limits?,
             budget: budget?,
+            judging: judging?,
+            record: record?,
         })
     }
 }
@@ -186,7 +200,7 @@ fn warn_of_token(
     }
 }
 
-fn share(node: &Node<'_>) -> Option<u32> {
+pub(super) fn share(node: &Node<'_>) -> Option<u32> {
     node.parsed(SHARE, |text| {
         let number = text.strip_suffix('%')?.trim_end();
         let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));

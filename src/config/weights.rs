@@ -89,7 +89,8 @@ impl Weights {
     pub fn over(&self, split: &[Share], backends: &[Backend]) -> Vec<Share> {
         let share = |share: &Share| {
             let own = self.0.iter().find(|(known, _)| known == name(share, backends));
-            Share { basis_points: own.map_or(0, |(_, points)| *points), ..*share }
+            let basis_points = own.map_or(0, |(_, points)| *points);
+            Share { backend: share.backend, basis_points, part: basis_points.into() }
         };
         split.iter().map(share).collect()
     }

@@ -50,6 +50,10 @@ impl Dialect for Durable {
         true
     }
 
+    fn resumes(&self, request: &Request<'_>) -> bool {
+        !decision::answers(request).is_empty()
+    }
+
     fn remembers(&self) -> bool {
         true
     }

@@ -35,7 +35,7 @@ pub use durable::Durable;
 pub use responses::Responses;
 pub use split_chat_messages::SplitChatMessages;
 pub use surface::Surface;
-pub use transcode::Transcoder;
+pub use transcode::{Transcoder, Watch};
 
 /// Every dialect that clients speak. A new one is a file in this folder and a line here.
 pub static ALL: &[&dyn Dialect] = &[&Responses, &ChatCompletions, &ChatAgent, &ChatModel, &SplitChatMessages];
@@ -99,6 +99,11 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// Whether a backend is asked for a stream whatever the client asked for.
     fn always_streams(&self) -> bool {
+        false
+    }
+
+    /// Whether a request answers what an agent of this dialect waits for, so that it must be sent there and once.
+    fn resumes(&self, _request: &Request<'_>) -> bool {
         false
     }
 

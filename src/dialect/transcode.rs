@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use super::{Reader, Writer};
 use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment, Sink};
-use crate::sse::{Splitter, TooLong};
+use crate::sse::{Frame, Splitter, TooLong};
 
 /// Re-frames one answer.
 pub struct Transcoder {
@@ -13,7 +13,12 @@ pub struct Transcoder {
     limit: usize,
     reader: Box<dyn Reader>,
     tail: Tail,
+    received: u64,
+    watch: Option<Watch>,
 }
+
+/// Sees every frame of a backend's, before its reader does.
+pub type Watch = Box<dyn FnMut(Frame<'_>) + Send>;
 
 /// The half after the frames: fragments to events to the client's bytes.
 struct Tail {
@@ -42,7 +47,21 @@ impl Transcoder {
     /// From `reader`'s dialect to `writer`'s; frames of more than `limit` bytes fail the answer.
     #[must_use]
     pub fn new(reader: Box<dyn Reader>, assembler: Assembler, writer: Option<Box<dyn Writer>>, limit: usize) -> Self {
-        Self { splitter: Splitter::new(limit), limit, reader, tail: Tail { assembler, writer, out: BytesMut::new() } }
+        Self {
+            splitter: Splitter::new(limit),
+            limit,
+            reader,
+            tail: Tail { assembler, writer, out: BytesMut::new() },
+            received: 0,
+            watch: None,
+        }
+    }
+
+    /// The same, with somebody who sees every frame.
+    #[must_use]
+    pub fn watched(mut self, watch: Watch) -> Self {
+        self.watch = Some(watch);
+        self
     }
 
     /// The backend took the request.
@@ -53,14 +72,24 @@ impl Transcoder {
 
     /// The next bytes of the backend.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.received += bytes.len() as u64;
         if self.splitter.push(bytes) == Err(TooLong) {
             return self.fail(Error::new(Kind::BackendGarbage, "an event of the backend's stream is too long"));
         }
         while let Some(frame) = self.splitter.next_frame() {
+            if let Some(watch) = &mut self.watch {
+                watch(frame);
+            }
             self.reader.frame(frame, &mut self.tail);
             if self.tail.assembler.ended() {
-                return;
+                break;
             }
+        }
+        // What comes behind the end is nothing to a client, and something to see.
+        while let Some(watch) = &mut self.watch
+            && let Some(frame) = self.splitter.next_frame()
+        {
+            watch(frame);
         }
     }
 
@@ -71,6 +100,9 @@ impl Transcoder {
         }
         if let Some(frame) = self.splitter.finish() {
             // A frame without its blank line is taken if it is whole; if it is not, the stream was cut inside it.
+            if let Some(watch) = &mut self.watch {
+                watch(frame);
+            }
             if frame.is_done() || serde_json::from_slice::<serde::de::IgnoredAny>(frame.data).is_ok() {
                 self.reader.frame(frame, &mut self.tail);
             }
@@ -107,6 +139,18 @@ impl Transcoder {
     #[must_use]
     pub fn ended(&self) -> bool {
         self.tail.assembler.ended()
+    }
+
+    /// Bytes of the backend's so far.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// The answer, which has ended, out of a transcoder that is still at work on its last bytes for the client.
+    #[must_use]
+    pub fn take_answer(&mut self) -> Answer {
+        self.tail.assembler.take_answer()
     }
 
     /// The answer so far.

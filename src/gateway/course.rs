@@ -11,6 +11,7 @@ use crate::config::{self, Conversations, On};
 use crate::error::{Error, Kind};
 use crate::ir::Body;
 use crate::route::{Decision, Route};
+use crate::shadow::Mirror;
 use crate::telemetry::{Reason, RouteMeters};
 use crate::upstream::Backend;
 
@@ -124,6 +125,16 @@ impl<'s> Course<'s> {
         Ok(Self { snapshot, route, conduct, index, place, moved: false, forced: false })
     }
 
+    /// The mirror of its route, if it has one.
+    pub(super) fn mirror(&self) -> Option<&'s Arc<Mirror>> {
+        self.snapshot.mirror(self.index)
+    }
+
+    /// The place of the backend that it goes to.
+    pub(super) fn place(&self) -> usize {
+        self.place
+    }
+
     /// The backend that it goes to.
     pub(super) fn backend(&self) -> Result<&'s Arc<Backend>, Error> {
         let there = self.at(self.place);
@@ -171,7 +182,7 @@ impl<'s> Course<'s> {
     pub(super) fn go(&mut self, place: usize, reason: Reason, exchange: &mut Exchange) {
         if let Some(backend) = self.at(place) {
             self.conduct.meters.fallback(reason).inc();
-            exchange.moved(backend, self.snapshot.arm(self.index, place), reason);
+            exchange.moved(backend, place, self.snapshot.arm(self.index, place), reason);
         }
         (self.place, self.moved) = (place, true);
     }

@@ -57,10 +57,14 @@ impl Received<'_> {
         backend: &Arc<Backend>,
         id: &HeaderValue,
     ) -> Result<Outbound, Error> {
+        translate::request(&self.arrived(peeked, id), route, Arc::clone(backend))
+    }
+
+    /// The request with what has been read of its body; `id` is its own.
+    pub(super) fn arrived<'b>(&'b self, peeked: Peeked<'b>, id: &'b HeaderValue) -> Arrived<'b> {
         let Self { entrance, head, bytes, caller, .. } = *self;
         let Peeked { body, fields } = peeked;
-        let arrived = Arrived { entrance, bytes, body, fields, headers: &head.headers, caller, id };
-        translate::request(&arrived, route, Arc::clone(backend))
+        Arrived { entrance, bytes, body, fields, headers: &head.headers, caller, id }
     }
 }
 

@@ -7,12 +7,14 @@ use http::{HeaderValue, Request, StatusCode};
 use tokio::sync::mpsc;
 
 use super::admission::Admitted;
+use super::offer::Offer;
 use super::receive::Entrance;
 use super::translate::Outbound;
 use crate::auth::Caller;
 use crate::dialect::Surface;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::route::Route;
+use crate::shadow::Told;
 use crate::telemetry::{Arm, Metrics, Outcome, Reason};
 use crate::upstream::{Backend, Held};
 
@@ -28,9 +30,11 @@ pub struct Exchange {
     pub caller: Option<Arc<Caller>>,
     /// The id in `x-request-id`: the client's own if it gave a usable one.
     pub request_id: HeaderValue,
+    /// What the route's mirror gets when it ends.
+    pub(super) offer: Option<Offer>,
     summary: Summary,
     outcome: Option<Outcome>,
-    error: Option<(&'static str, String)>,
+    error: Option<(Kind, String)>,
     started: Instant,
     arm: Option<Arm>,
     /// Our own place that it takes.
@@ -81,6 +85,7 @@ impl Exchange {
             surface: Entrance::surface(request.uri().path()),
             caller: None,
             request_id: request_id(request.headers().get("x-request-id")),
+            offer: None,
             summary: Summary::default(),
             outcome: None,
             error: None,
@@ -115,7 +120,10 @@ impl Exchange {
     }
 
     /// Another backend is asked from now on.
-    pub(super) fn moved(&mut self, backend: &Backend, arm: Option<Arm>, reason: Reason) {
+    pub(super) fn moved(&mut self, backend: &Backend, place: usize, arm: Option<Arm>, reason: Reason) {
+        if let Some(offer) = &mut self.offer {
+            offer.moved(place, backend.dialect);
+        }
         if let Some(arm) = &self.arm {
             arm.in_flight.dec();
             // One that was left alone was not asked and did not fail this time.
@@ -154,6 +162,9 @@ impl Exchange {
 
     /// The request is ready for the backend.
     pub(super) fn translated(&mut self, outbound: &Outbound) {
+        if let Some(offer) = &mut self.offer {
+            offer.called();
+        }
         self.summary.client_dialect = outbound.plan.client.name();
         self.summary.stream = outbound.plan.stream;
         self.summary.dropped = outbound.dropped.names().join(",");
@@ -189,9 +200,25 @@ impl Exchange {
         }
     }
 
+    /// The agent has said or done something.
+    pub(super) fn spoke(&mut self) {
+        if let Some(offer) = &mut self.offer {
+            offer.spoke();
+        }
+    }
+
+    /// The answer is there, for the mirror if there is one.
+    pub(super) fn told(&mut self, answer: impl FnOnce() -> Told) {
+        if let Some(offer) = &mut self.offer {
+            offer.told(answer());
+        }
+    }
+
     /// The client has its whole answer.
     pub(super) fn complete(&mut self) {
-        self.outcome = Some(Outcome::Complete);
+        if self.error.is_none() {
+            self.outcome = Some(Outcome::Complete);
+        }
     }
 
     /// The exchange failed; the first failure counts.
@@ -199,7 +226,7 @@ impl Exchange {
         self.attempt_failed(error);
         if self.error.is_none() {
             self.outcome = Some(Outcome::of(error));
-            self.error = Some((error.facts().code, format!("{}: {}", error.message(), error.causes())));
+            self.error = Some((error.kind(), format!("{}: {}", error.message(), error.causes())));
             self.metrics.error(error);
         }
     }
@@ -234,6 +261,9 @@ impl Drop for Exchange {
             arm.seconds.observe(self.summary.duration.as_secs_f64());
         }
         self.log();
+        if let Some(offer) = self.offer.take() {
+            offer.end(outcome, self.error.as_ref().map(|(kind, _)| *kind));
+        }
         let summary = std::mem::take(&mut self.summary);
         if let Some(observer) = &self.observer
             && observer.try_send(summary).is_err()
@@ -247,7 +277,8 @@ impl Exchange {
     /// The one access-log line.
     fn log(&self) {
         let summary = &self.summary;
-        let (code, reason) = self.error.as_ref().map_or(("", ""), |(code, reason)| (*code, reason.as_str()));
+        let (code, reason) =
+            self.error.as_ref().map_or(("", ""), |(kind, reason)| (kind.facts().code, reason.as_str()));
         tracing::info!(
             target: "access",
             request_id = self.request_id.to_str().unwrap_or_default(),

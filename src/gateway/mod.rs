@@ -11,7 +11,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::config::ClientLimits;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::server::{Ending, PeerName};
 use crate::telemetry::Metrics;
 
@@ -24,6 +24,7 @@ mod explain;
 mod lookup;
 mod made;
 mod observed;
+mod offer;
 mod receive;
 mod relay;
 mod reply;
@@ -40,6 +41,7 @@ pub use snapshot::Snapshot;
 
 use course::Course;
 use decide::{Received, decide};
+use offer::Offer;
 use receive::Entrance;
 use relay::Answered;
 use workspace::Workspace;
@@ -130,6 +132,7 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
         snapshot.note(decision, received.at);
         let course = Course::of(snapshot, decision, exchange)?.around(peeked.fields, &head.headers, exchange)?;
         // 5. Translate the request.
+        exchange.offer = Offer::of(&course, &received.arrived(peeked, &exchange.request_id))?;
         let outbound = received.translated(peeked, course.route, course.backend()?, &exchange.request_id)?;
         Ok((course, outbound))
     })?;

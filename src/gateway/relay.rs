@@ -20,6 +20,7 @@ use crate::error::{Error, Kind};
 use crate::ir::{Answer, Assembler, Event, Fragment};
 use crate::route::{mint_seed, tag};
 use crate::server::{Ending, Watch};
+use crate::shadow::Told;
 use crate::upstream::{self, Feed, Form, Reply};
 
 mod hold;
@@ -53,7 +54,9 @@ pub(super) async fn answer(
             let (client, ask) = (plan.client, plan.ask.clone());
             let answer = collect(reply, plan, limits).await?;
             exchange.met_unknown(answer.unknown);
-            Ok(Answered::Plain(write(client, &ask, &answer)))
+            let written = write(client, &ask, &answer);
+            exchange.told(|| answer.into());
+            Ok(Answered::Plain(written))
         }
         (Form::Plain, stream) => {
             let timeouts = &plan.backend.timeouts;
@@ -61,6 +64,7 @@ pub(super) async fn answer(
             let allowed = upstream::Limits { bytes: limits.answer, idle: timeouts.idle, total };
             let body = upstream::whole(reply.body, allowed).await?;
             if plan.verbatim && !stream {
+                exchange.told(|| Told::Passed(body.clone()));
                 return Ok(Answered::Plain(body));
             }
             read(&body, &plan, limits, exchange)
@@ -83,11 +87,13 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits, exchange: &mut Exchange
     exchange.met_unknown(assembler.answer().unknown);
     let answer = finished(assembler.into_answer(), plan.client, plan.kept)?;
     // Nothing has been sent yet, so a failure is an HTTP error even for a client that asked for a stream.
-    Ok(if plan.stream {
+    let answered = if plan.stream {
         Answered::Frames(out.freeze())
     } else {
         Answered::Plain(write(plan.client, &plan.ask, &answer))
-    })
+    };
+    exchange.told(|| answer.into());
+    Ok(answered)
 }
 
 /// A stream for a client that wants the whole at once.
@@ -351,9 +357,15 @@ impl HttpBody for Body {
                     (None, None) => exchange.complete(),
                     _ => {}
                 }
+                if !relay.transcoder.answer().items.is_empty() {
+                    exchange.spoke();
+                }
                 match &next {
                     Some(Ok(bytes)) => exchange.sent(bytes.len()),
-                    _ => exchange.met_unknown(relay.transcoder.answer().unknown),
+                    _ => {
+                        exchange.met_unknown(relay.transcoder.answer().unknown);
+                        exchange.told(|| relay.transcoder.take_answer().into());
+                    }
                 }
                 Poll::Ready(next.map(|bytes| bytes.map(Frame::data)))
             }

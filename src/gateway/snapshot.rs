@@ -9,7 +9,9 @@ use super::course::Conduct;
 use super::workspace::Workspace;
 use crate::auth::Authenticator;
 use crate::config::{self, ClientLimits, ClientTimeouts, Config};
-use crate::route::Table;
+use crate::route::{Table, state_places};
+use crate::shadow::Mirror;
+use crate::store::Store;
 use crate::telemetry::{Arm, Metrics, SplitMeters};
 use crate::upstream::{Backend, Budget};
 
@@ -40,6 +42,7 @@ pub struct Snapshot {
     arms: HashMap<(usize, usize), Arm>,
     /// Of each route.
     pub(super) splits: Vec<SplitMeters>,
+    mirrors: HashMap<usize, Arc<Mirror>>,
     metrics: Arc<Metrics>,
 }
 
@@ -48,7 +51,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// When TLS to a backend or an identity provider cannot be set up.
-    pub fn new(config: &Config, metrics: &Arc<Metrics>, previous: Option<&Self>) -> io::Result<Self> {
+    pub fn new(config: &Config, store: &Store, metrics: &Arc<Metrics>, previous: Option<&Self>) -> io::Result<Self> {
         let before = |name: &str| previous?.backends.iter().find(|backend| backend.name == name);
         let backends = config.backends.iter().map(|backend| match before(&backend.name) {
             // With its connections: a change of weights costs no request a handshake.
@@ -89,6 +92,7 @@ impl Snapshot {
             conducts,
             arms,
             splits,
+            mirrors: mirrors(config, store, metrics, previous)?,
             metrics: Arc::clone(metrics),
         })
     }
@@ -111,6 +115,16 @@ impl Snapshot {
         self.backends.get(backend).is_some_and(|backend| backend.pause().is_none())
     }
 
+    /// The routes' mirrors.
+    pub fn mirrors(&self) -> impl Iterator<Item = &Arc<Mirror>> {
+        self.mirrors.values()
+    }
+
+    /// The mirror of a route, if it has one.
+    pub(super) fn mirror(&self, route: usize) -> Option<&Arc<Mirror>> {
+        self.mirrors.get(&route)
+    }
+
     /// What a route does with its calls.
     pub(super) fn conduct(&self, route: usize) -> Option<&Conduct> {
         self.conducts.get(route)
@@ -127,6 +141,28 @@ impl Snapshot {
     pub(super) fn arm(&self, route: usize, backend: usize) -> Option<Arm> {
         self.arms.get(&(route, backend)).cloned()
     }
+}
+
+/// The mirrors of the routes that have one; counts go on from those of the route with the same name before.
+fn mirrors(
+    config: &Config,
+    store: &Store,
+    metrics: &Metrics,
+    previous: Option<&Snapshot>,
+) -> io::Result<HashMap<usize, Arc<Mirror>>> {
+    let before = |name: &str| {
+        let previous = previous?;
+        let place = previous.routes.iter().position(|route| route.name == name)?;
+        previous.mirror(place).map(AsRef::as_ref)
+    };
+    let mut mirrors = HashMap::new();
+    for (place, route) in config.routes.iter().enumerate() {
+        let places = state_places(route.sticky.as_deref());
+        if let Some(mirror) = Mirror::new(config, route, places, store, metrics, before(&route.name))? {
+            mirrors.insert(place, mirror);
+        }
+    }
+    Ok(mirrors)
 }
 
 /// What a route does with its calls; its backends are those of the config under the deadlines that hold here.

@@ -149,6 +149,14 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
     Ok(Outbound { backend, call, plan, dropped, unknown: request.rest.len() })
 }
 
+/// The dialect that a request is in.
+///
+/// # Errors
+/// When it is in none.
+pub(super) fn reads(arrived: &Arrived<'_>, route: &Route) -> Result<&'static dyn Dialect, Error> {
+    Ok(Voices::of(arrived.entrance, arrived.body, route)?.reads)
+}
+
 /// The dialects a client speaks: in its request, and in what it wants to read.
 struct Voices {
     reads: &'static dyn Dialect,

@@ -120,6 +120,12 @@ impl Assembler {
         self.answer
     }
 
+    /// The answer, which has ended, leaving an empty one in its place.
+    #[must_use]
+    pub fn take_answer(&mut self) -> Answer {
+        std::mem::take(&mut self.answer)
+    }
+
     /// Whether the answer has come to its end, well or not.
     #[must_use]
     pub fn ended(&self) -> bool {

@@ -193,7 +193,8 @@ fn string_end(bytes: &[u8], mut position: usize) -> usize {
 }
 
 /// An object's fields in order, doubles included.
-struct Fields<'a>(Vec<(Str<'a>, &'a RawValue)>);
+#[derive(Debug)]
+pub struct Fields<'a>(pub Vec<(Str<'a>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

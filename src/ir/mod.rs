@@ -18,7 +18,7 @@ mod text;
 
 pub use answer::{AgentCall, Answer, Finish, Output, Piece, Usage};
 pub use assembler::{Assembler, Calls, Emit};
-pub use body::Body;
+pub use body::{Body, Fields};
 pub use event::Event;
 pub use field::{Carry, Field, Param, Value};
 pub use fragment::{Fragment, Sink};

@@ -70,7 +70,7 @@ impl Live {
         let unread = kept.as_ref().is_err_and(|error| *error != Unkept::NoStore);
         let overrides: Overrides = kept.unwrap_or_default().into_iter().filter_map(Set::read).collect();
         let (effective, aside) = lay_over(config, &overrides);
-        let snapshot = Snapshot::new(&effective, &metrics, None)?;
+        let snapshot = Snapshot::new(&effective, &store, &metrics, None)?;
         let gateway = Arc::new(Gateway::new(snapshot, Arc::clone(&metrics), observer));
         let state = State {
             file: config.clone(),
@@ -120,7 +120,7 @@ impl Live {
     fn publish(&self, state: &mut State, file: Config, overrides: Overrides) -> io::Result<()> {
         let (effective, aside) = lay_over(&file, &overrides);
         let previous = self.gateway.snapshot();
-        self.gateway.replace(Snapshot::new(&effective, &self.metrics, Some(&previous))?);
+        self.gateway.replace(Snapshot::new(&effective, &self.store, &self.metrics, Some(&previous))?);
         (state.file, state.overrides) = (file, overrides);
         let before = std::mem::replace(&mut state.aside, aside);
         for (route, reason) in &state.aside {

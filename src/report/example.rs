@@ -40,12 +40,16 @@ impl Example {
     }
 }
 
-/// The worst examples, such that each of the first ones shows another measure.
+/// The worst examples, such that of the measures by which the two differ for certain each is shown first once.
 pub(super) fn varied(sorted: Vec<Example>, judgement: &Judgement, most: usize) -> Vec<Example> {
     let mut shown = BTreeSet::new();
     let (mut first, mut rest) = (Vec::new(), Vec::new());
+    let differs = |measure: &str| {
+        let judged = judgement.measures.iter().find(|judged| judged.measure == measure);
+        judged.is_some_and(|judged| matches!(judged.verdict, Verdict::Fail | Verdict::Marginal))
+    };
     for example in sorted {
-        let leading = example.measures(judgement).into_iter().next();
+        let leading = example.measures(judgement).into_iter().next().filter(|measure| differs(measure));
         if leading.is_some_and(|measure| shown.insert(measure)) { first.push(example) } else { rest.push(example) }
     }
     first.truncate(most);

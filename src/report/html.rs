@@ -59,7 +59,7 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
         facts.push((grouped(report.funnel.requests), "requests of the route in all".to_owned()));
     }
     if let Some([first, last]) = report.period {
-        facts.push((day(last), format!("the last one; the first on {}", day(first))));
+        facts.push((day(last), format!("last exchange; first one {}", day(first))));
     }
     write!(out, "<dl class=\"facts\">")?;
     for (figure, about) in facts {
@@ -152,7 +152,7 @@ fn trend(report: &Report, out: &mut String) -> std::fmt::Result {
     write!(
         out,
         "<section><h2>How certainty grew</h2><p class=\"lead\">Where the excess of <code>{}</code> was known to be, after so \
-         many exchanges; the line is the best guess.</p>{svg}</section>",
+         many exchanges; the line is the best guess.</p><div class=\"scroll\">{svg}</div></section>",
         escape(&deciding.measure)
     )
 }
@@ -340,9 +340,8 @@ fn marked(run: &Run) -> String {
 /// Rules are written to stand behind a colon.
 fn sentence(rule: &str) -> String {
     let mut letters = rule.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| format!("{}{}.", escape(&first.to_string()), escape(letters.as_str())))
+    let written = letters.next().map(|first| format!("{}{}.", escape(&first.to_string()), escape(letters.as_str())));
+    written.unwrap_or_default().replace(" %", "\u{a0}%")
 }
 
 fn shortened(text: &str) -> String {

@@ -26,7 +26,21 @@ pub(super) fn compare(left: &str, right: &str) -> (Vec<Run>, Vec<Run>) {
             ChangeTag::Insert => push(&mut rights, text, true),
         }
     }
-    (lefts, rights)
+    (bridged(&lefts), bridged(&rights))
+}
+
+/// A blank between two marked words is marked with them.
+fn bridged(runs: &[Run]) -> Vec<Run> {
+    let between = |place: usize| {
+        let marked = |place: Option<usize>| place.and_then(|place| runs.get(place)).is_some_and(|run| run.marked);
+        let blank = runs.get(place).is_some_and(|run| run.text.chars().all(|letter| letter == ' '));
+        blank && marked(place.checked_sub(1)) && marked(Some(place + 1))
+    };
+    let mut whole = Vec::new();
+    for (place, run) in runs.iter().enumerate() {
+        push(&mut whole, &run.text, run.marked || between(place));
+    }
+    whole
 }
 
 /// White space alone is never worth a mark, but does not break one either.

@@ -25,7 +25,7 @@ pub use decision::{By, Decision, LetGo, Noted, Witness};
 pub use ratio::{Counted, Observed};
 pub use rule::Miss;
 pub use split::{Split, Standing};
-pub use sticky::{Key, Place, Sticky, backends_id, mint_seed, tag};
+pub use sticky::{Key, Place, Sticky, backends_id, mint_seed, state_places, tag};
 
 use conversations::Conversations;
 use rule::Asked;

@@ -132,6 +132,16 @@ fn fingerprint(body: &Body<'_>, caller: &Caller) -> Option<String> {
     Some(format!("{:032x}", hash.digest128()))
 }
 
+/// Every path in a body that may name a conversation: those that a route lists, and the usual ones whatever it lists.
+pub fn state_places(listed: Option<&[String]>) -> impl Iterator<Item = String> {
+    let listed = listed
+        .unwrap_or_default()
+        .iter()
+        .filter(|place| !place.starts_with("header:") && *place != FINGERPRINT)
+        .cloned();
+    PATHS.iter().map(|path| (*path).to_owned()).chain(listed)
+}
+
 /// Letters and digits of the ids we mint.
 const ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 

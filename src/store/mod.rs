@@ -19,12 +19,16 @@ use crate::config;
 use crate::telemetry::StoreGauges;
 
 mod audit;
+mod evidence;
 mod migrations;
+mod records;
 mod sqlite;
 mod weights;
 mod writer;
 
 pub use audit::{Audit, Entry};
+pub use evidence::{Counted, Day, Evidence, Fates};
+pub use records::{Record, Records, Which};
 pub use weights::{Change, Override, Weights};
 
 use sqlite::Sqlite;
@@ -38,7 +42,7 @@ const QUEUE: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Everything the gateway needs kept, by one database connection. Its methods may take as long as a disk does.
-pub trait Kept: Audit + Weights + Send {
+pub trait Kept: Audit + Evidence + Records + Weights + Send {
     /// Does a job whole or not at all.
     ///
     /// # Errors

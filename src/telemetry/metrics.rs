@@ -10,7 +10,7 @@ use prometheus::{
 
 use super::calls::{BackendMeters, Calls, RouteMeters};
 use super::gone::Gone;
-use super::{Live, Splits};
+use super::{Live, Shadow, Splits};
 use crate::error::{Error, Fault, Kind};
 
 /// Seconds; from a cached answer to the longest agents.
@@ -74,6 +74,8 @@ pub struct Metrics {
     unknown: IntCounterVec,
     errors: IntCounterVec,
     gone: Gone,
+    /// Of mirrors.
+    pub shadow: Shadow,
     calls: Calls,
     /// Of what is served now and why.
     pub live: Live,
@@ -135,6 +137,7 @@ impl Metrics {
         let metrics = Self {
             live: Live::register(&registry)?,
             splits: Splits::register(&registry)?,
+            shadow: Shadow::register(&registry)?,
             registry,
             gone: Gone::default(),
             requests: counter(

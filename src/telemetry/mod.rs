@@ -7,11 +7,13 @@ mod calls;
 mod gone;
 mod live;
 mod metrics;
+mod shadow;
 mod splits;
 
 pub use calls::{BackendMeters, Reason, RouteMeters};
 pub use live::{Live, StoreGauges};
 pub use metrics::{Arm, Metrics, Outcome};
+pub use shadow::Shadow;
 pub use splits::{SplitMeters, Splits};
 
 /// Log lines that wait for a slow terminal or pipe; what comes on top is dropped, so that no request ever waits.

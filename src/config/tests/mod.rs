@@ -10,6 +10,7 @@ mod backends;
 mod calls;
 mod clients;
 mod identity;
+mod judging;
 mod routes;
 mod rules;
 mod shadow;

@@ -108,6 +108,23 @@ fn the_plan_tells_of_the_mirror() {
                  with 16 at a time, 10 a second, each within 2m
                  256 may wait, 64MiB in all; request 1MiB, answer 1MiB
                  at most 10000 requests and 10000000 tokens a day
+     keeps       requests and answers without addresses, numbers and names
+                 for 30 days, 1GiB at most
 ";
     assert!(plan.contains(told), "{plan}");
+}
+
+#[test]
+fn what_is_kept_has_a_mode_an_age_and_a_size() {
+    let record =
+        |record: &str| shadow(&format!("{{ to: app, sample: 1%, side_effects: none, record: {record} }}")).record;
+    assert_eq!(record("{}"), Record::default());
+    let all = record("{ mode: redacted, keep: 7d, size: 10MiB, redact: [ 'ORD-[0-9]+' ] }");
+    assert_eq!((all.keep, all.size), (Duration::from_secs(7 * 86_400), 10 << 20));
+    assert_eq!(all.redact, ["ORD-[0-9]+"]);
+    let wrong = |wrong: &str| problem(&format!("side_effects: none, record: {{ {wrong} }}"));
+    assert!(wrong("keep: 12h").contains("`12h` is not days such as `30d`"));
+    assert!(wrong("redact: [ 'a(' ]").contains("`a(` is not a regular expression: unclosed group"));
+    assert!(wrong("mode: full, redact: [ a ]").contains(".record.redact: has a meaning with `mode: redacted` alone"));
+    assert!(wrong("mode: none").contains("write one of full, redacted, scores"));
 }

@@ -16,6 +16,8 @@ pub enum Step {
     Wait(Duration),
     /// Says nothing more until the other side goes away.
     Hang,
+    /// Writes these bytes again and again until the other side goes away, or has had a gigabyte.
+    Flood(Vec<u8>),
     /// Closes with a reset.
     Reset,
 }
@@ -155,6 +157,13 @@ async fn play<S: Fn(&Seen) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, 
                 Step::Write(bytes) => {
                     if stream.write_all(&bytes).await.is_err() {
                         return gone();
+                    }
+                }
+                Step::Flood(bytes) => {
+                    for _ in 0..(1 << 30) / bytes.len().max(1) {
+                        if stream.write_all(&bytes).await.is_err() {
+                            return gone();
+                        }
                     }
                 }
                 Step::Wait(time) => tokio::select! {

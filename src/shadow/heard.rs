@@ -1,0 +1,144 @@
+//! A backend's answer to a copy, heard to its end or as far as it is allowed to go.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::{Instant, timeout_at};
+
+use super::copy::Copy;
+use crate::compare::{Observed, Watch};
+use crate::dialect::{Dialect, Transcoder};
+use crate::error::{Error, Fault, Kind};
+use crate::ir::{Answer, Assembler, Calls, Event, Fragment};
+use crate::upstream::{self, Backend, Feed, Form, Reply};
+
+/// How many bytes of a stream are read for each byte of content that is allowed: the framing around short deltas.
+const FRAMING: u64 = 64;
+
+/// How far an answer may go.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// Bytes of its content.
+    pub(super) answer: usize,
+    /// Time in all.
+    pub(super) deadline: Duration,
+}
+
+/// Sends a copy and hears the answer.
+pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds) -> Heard {
+    let begun = Instant::now();
+    let until = begun + bounds.deadline;
+    let mut heard = match timeout_at(until, backend.call(&copy.call)).await {
+        Err(_) => Heard::failed(late(bounds)),
+        Ok(Err(error)) => Heard::failed(error),
+        Ok(Ok(reply)) if reply.form == Form::Plain => {
+            let timeouts = &backend.timeouts;
+            let allowed = upstream::Limits { bytes: bounds.answer, idle: timeouts.idle, total: timeouts.total };
+            match timeout_at(until, upstream::whole(reply.body, allowed)).await {
+                Err(_) => Heard::failed(late(bounds)),
+                Ok(Err(error)) => Heard::failed(error),
+                Ok(Ok(body)) => Heard::of(&plain(backend.dialect, &body, copy.calls, bounds.answer)),
+            }
+        }
+        Ok(Ok(reply)) => stream(backend, reply, copy, bounds, begun).await,
+    };
+    heard.total = begun.elapsed();
+    heard
+}
+
+/// Hears a stream to its end.
+async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds, begun: Instant) -> Heard {
+    let until = begun + bounds.deadline;
+    let watch = Arc::new(Mutex::new(Watch::new(backend.dialect.name())));
+    let watching = Arc::clone(&watch);
+    let mut transcoder = Transcoder::new(copy.reader, assembler(copy.calls, bounds.answer), None, bounds.answer)
+        .watched(Box::new(move |frame| lock(&watching).frame(frame)));
+    let mut feed = Feed::new(reply, Arc::clone(backend), copy.follow, bounds.answer);
+    let mut first_token = None;
+    while !transcoder.ended() {
+        let next = std::future::poll_fn(|cx| feed.poll(cx, &mut transcoder));
+        if timeout_at(until, next).await.is_err() {
+            transcoder.fail(late(bounds));
+        }
+        if transcoder.received() > FRAMING * bounds.answer as u64 {
+            transcoder.fail(Error::new(Kind::BackendGarbage, "the stream goes on without an end"));
+        }
+        if first_token.is_none() && !transcoder.answer().items.is_empty() {
+            first_token = Some(begun.elapsed());
+        }
+    }
+    let heard = Heard::of(&transcoder.into_answer());
+    let watch = std::mem::replace(&mut *lock(&watch), Watch::new(""));
+    let faults = watch.end(&heard.observed);
+    Heard { observed: heard.observed.with_faults(faults), first_token, ..heard }
+}
+
+fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
+    watch.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An answer, and when it came.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// What it was; a failure stands in it.
+    pub(super) observed: Observed,
+    /// It failed so that the backend had better be left alone, for at least this long.
+    pub(super) unwell: Option<Duration>,
+    /// Tokens of request and answer, if the backend counted.
+    pub(super) tokens: Option<u64>,
+    /// Until the agent said or did something; only of streams.
+    pub(super) first_token: Option<Duration>,
+    /// In all.
+    pub(super) total: Duration,
+}
+
+impl Heard {
+    fn of(answer: &Answer) -> Self {
+        let failure = answer.failure.as_ref();
+        // Whatever it said, it is there; what is wrong with it is for the comparison to say.
+        let unwell = failure.filter(|error| answer.items.is_empty() && is_unwell(error));
+        let wait = |error: &Error| {
+            let seconds = error.wait().filter(|_| error.kind() == Kind::RateLimited);
+            Duration::from_secs(seconds.unwrap_or_default().into())
+        };
+        Self {
+            observed: Observed::of(answer).status(if failure.is_none() { 200 } else { 0 }),
+            unwell: unwell.map(wait),
+            tokens: answer.usage.map(|usage| usage.total).filter(|total| *total > 0),
+            first_token: None,
+            total: Duration::ZERO,
+        }
+    }
+
+    fn failed(error: Error) -> Self {
+        Self::of(&Answer { failure: Some(error), ..Answer::default() })
+    }
+
+    /// What is compared.
+    pub(super) fn observed(self) -> Observed {
+        self.observed.timed(self.first_token, self.total)
+    }
+}
+
+/// Whether a failure says that a backend should be left alone.
+fn is_unwell(error: &Error) -> bool {
+    error.facts().fault == Fault::Backend && error.kind() != Kind::AgentFailed
+}
+
+/// Reads a plain answer.
+pub(super) fn plain(dialect: &dyn Dialect, body: &[u8], calls: Calls, limit: usize) -> Answer {
+    let mut assembler = assembler(calls, limit);
+    let mut nobody = |_: &Event<'_>, _: &Answer| {};
+    dialect.read_answer(body, &mut |fragment: Fragment<'_>| assembler.push(fragment, &mut nobody));
+    assembler.into_answer()
+}
+
+pub(super) fn assembler(calls: Calls, limit: usize) -> Assembler {
+    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Assembler::new(String::new(), created, calls, limit)
+}
+
+fn late(bounds: Bounds) -> Error {
+    let message = format!("the answer was not complete within {} s", bounds.deadline.as_secs_f32());
+    Error::new(Kind::TotalTimeout, message)
+}

@@ -1,0 +1,225 @@
+//! The same comparison without live traffic: recorded requests to the candidate, held against the recorded answer or
+//! against the primary's of today.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+
+use super::copy::Original;
+use super::funnel::{Fate, Why};
+use super::heard::{self, Bounds};
+use super::isolate::Isolation;
+use super::mirror::{elsewhere, for_copies, is_marked};
+use super::sample::Sample;
+use super::ticket::Arrived;
+use crate::auth::{Caller, Kind};
+use crate::compare::{self, Comparison, Observed, Settings};
+use crate::config::{self, Config, SideEffects};
+use crate::credential::Client;
+use crate::dialect::{ChatCompletions, Dialect, Transcoder};
+use crate::ir::{Body, Calls, Item, Request, Role};
+use crate::telemetry::Metrics;
+use crate::upstream::Backend;
+
+mod line;
+
+pub use line::{Answered, Recorded};
+
+/// What copies put before names.
+const CANDIDATE: &str = "replay";
+const PRIMARY: &str = "replay-primary";
+const AGAIN: &str = "replay-noise";
+
+/// A route whose recorded requests are sent again.
+pub struct Replay {
+    /// The candidate's name.
+    pub candidate: String,
+    /// The primary's name.
+    pub primary: String,
+    /// How many may be on their way at a time, and how many are sent in a second.
+    pub limits: config::ShadowLimits,
+    /// What a body with `messages` is.
+    pub chat: &'static dyn Dialect,
+    /// How answers are compared.
+    pub settings: Settings,
+    to: Arc<Backend>,
+    from: Arc<Backend>,
+    shadow: config::Shadow,
+    noise: Sample,
+    places: Vec<String>,
+    caller: Arc<Caller>,
+    token: Option<HeaderValue>,
+    /// The primary is asked, whatever was recorded.
+    ask_primary: bool,
+}
+
+/// What became of a recorded request.
+pub enum Replayed {
+    /// Both sides have been compared.
+    Compared(Box<Compared>),
+    /// It was not sent, and why.
+    Left(Fate),
+}
+
+/// A pair of answers.
+pub struct Compared {
+    /// What was asked, in short.
+    pub asked: String,
+    /// The primary's answer, recorded or of today.
+    pub primary: Observed,
+    /// The candidate's.
+    pub candidate: Observed,
+    /// What was found.
+    pub comparison: Comparison,
+    /// What the primary differs in from itself, where it was asked twice.
+    pub again: Option<Comparison>,
+}
+
+impl Replay {
+    /// The replay of a route of a config; `token` is presented where a backend wants its caller's.
+    ///
+    /// # Errors
+    /// When there is no such route, or it has no mirror, or nothing can be sent to its backends; the text says what to do.
+    pub fn new(config: &Config, route: &str, token: Option<HeaderValue>, ask_primary: bool) -> Result<Self, String> {
+        let names = || config.routes.iter().map(|route| route.name.as_str()).collect::<Vec<_>>().join(", ");
+        let route = config.routes.iter().find(|known| known.name == route);
+        let route = route.ok_or_else(|| format!("no such route; there are: {}", names()))?;
+        let shadow = route.shadow.clone().ok_or_else(|| {
+            "the route has no `shadow`; add one to the config: it says which backend is the candidate and what a second run \
+             of the agent does"
+                .to_owned()
+        })?;
+        let shadow = config::Shadow { pass_caller_token: shadow.pass_caller_token || token.is_some(), ..shadow };
+        let backend_at = |place: usize| config.backends.get(place).ok_or_else(|| "no such backend".to_owned());
+        let others = route.split.iter().filter(|share| share.backend != shadow.to);
+        let primary = others.max_by_key(|share| share.basis_points).ok_or("the route has no other backend")?;
+        let (to, from) = (backend_at(shadow.to)?, backend_at(primary.backend)?);
+        let copies = for_copies(to, &shadow).ok_or_else(|| {
+            format!("`{}` is called with its caller's token and there is none; set CUTOVER_REPLAY_TOKEN", to.name)
+        })?;
+        if ask_primary && token.is_none() && for_copies(from, &shadow).is_none() {
+            return Err(format!(
+                "`{}` is called with its caller's token and there is none; set CUTOVER_REPLAY_TOKEN",
+                from.name
+            ));
+        }
+        let metrics = Metrics::new().map_err(|error| error.to_string())?;
+        let backend = |backend: &config::Backend| {
+            let backend = config::Backend { health: None, ..backend.clone() };
+            Backend::new(&backend, None, metrics.backend(&backend.name)).map(Arc::new)
+        };
+        let failed = |error: io::Error| format!("cannot set up TLS to the backends: {error}");
+        Ok(Self {
+            candidate: to.name.clone(),
+            primary: from.name.clone(),
+            limits: shadow.limits,
+            chat: route.legacy_dialect.unwrap_or(&ChatCompletions),
+            settings: shadow.judging.clone(),
+            to: backend(&copies).map_err(failed)?,
+            from: backend(from).map_err(failed)?,
+            noise: Sample::new(shadow.noise, "noise", &route.name),
+            places: crate::route::state_places(route.sticky.as_deref()).chain(shadow.rewrite.iter().cloned()).collect(),
+            shadow,
+            caller: Arc::new(Caller::named("replay", Kind::Pat)),
+            token,
+            ask_primary,
+        })
+    }
+
+    /// Sends one recorded request, if it may be sent.
+    pub async fn send(&self, recorded: Recorded) -> Replayed {
+        let id = HeaderValue::try_from(recorded.id.unwrap_or_default()).unwrap_or(HeaderValue::from_static(""));
+        let client = Client::new(Arc::clone(&self.caller), self.token.as_ref());
+        let original = Original { body: recorded.body, reads: recorded.reads, key: None, id, client };
+        if let Some(fate) = self.refuses(&original) {
+            return Replayed::Left(fate);
+        }
+        let copy = match original.copy(&self.to, Isolation::new(CANDIDATE, &self.places), self.shadow.pass_caller_token)
+        {
+            Ok(copy) => copy,
+            Err(fate) => return Replayed::Left(fate),
+        };
+        let asks = self.ask_primary || recorded.answer.is_none();
+        let again = asks && self.noise.has(None);
+        let (candidate, asked, again) = tokio::join!(
+            heard::ask(&self.to, copy, self.bounds()),
+            self.ask_primary(&original, PRIMARY, asks),
+            self.ask_primary(&original, AGAIN, again)
+        );
+        let took = recorded.took.map(|took| Duration::from_secs_f64(took.clamp(0.0, 1e9) / 1e3));
+        let read = |answer: Answered| match answer {
+            Answered::Observed(observed) => *observed,
+            Answered::Raw(body) => {
+                let observed = self.read(&body, original.calls());
+                took.map_or(observed.clone(), |took| observed.timed(None, took))
+            }
+        };
+        let Some(primary) = asked.or_else(|| recorded.answer.map(read)) else {
+            return Replayed::Left(Fate::NotEligible(Why::Untranslatable));
+        };
+        let candidate = candidate.observed();
+        let comparison = compare::compare(&primary, &candidate, &self.settings);
+        let again = again.map(|again| compare::compare(&primary, &again, &self.settings));
+        Replayed::Compared(Box::new(Compared { asked: asked_for(&original), primary, candidate, comparison, again }))
+    }
+
+    async fn ask_primary(&self, original: &Original, prefix: &'static str, asks: bool) -> Option<Observed> {
+        let copy = asks.then(|| original.copy(&self.from, Isolation::new(prefix, &self.places), true))?.ok()?;
+        Some(heard::ask(&self.from, copy, self.bounds()).await.observed())
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds { answer: self.shadow.limits.answer, deadline: self.shadow.deadline }
+    }
+
+    /// Why a request is not sent, if it is not.
+    fn refuses(&self, original: &Original) -> Option<Fate> {
+        if original.body.len() > self.shadow.limits.body {
+            return Some(Fate::TooLarge);
+        }
+        let Ok(body) = Body::parse(&original.body) else { return Some(Fate::NotEligible(Why::Refused)) };
+        let arrived = Arrived {
+            bytes: &original.body,
+            body: &body,
+            reads: original.reads,
+            headers: &HeaderMap::new(),
+            caller: &self.caller,
+            id: &original.id,
+            key: None,
+            backend: usize::MAX,
+        };
+        match &self.shadow.side_effects {
+            SideEffects::Marked(safe) if !is_marked(safe, &arrived) => Some(Fate::Unmarked),
+            _ => elsewhere(&arrived).map(Fate::NotEligible),
+        }
+    }
+
+    /// A recorded answer: one document, or a stream as it was sent.
+    fn read(&self, body: &Bytes, calls: Calls) -> Observed {
+        let dialect = line::answers(body, self.from.dialect);
+        if !body.trim_ascii_start().starts_with(b"data:") && !body.trim_ascii_start().starts_with(b"event:") {
+            return Observed::of(&heard::plain(dialect, body, calls, body.len().max(1 << 16) * 2)).status(200);
+        }
+        let room = body.len() * 2;
+        let mut transcoder = Transcoder::new(dialect.reader(), heard::assembler(calls, room), None, room);
+        transcoder.push(body);
+        transcoder.end();
+        Observed::of(&transcoder.into_answer()).status(200)
+    }
+}
+
+/// What the person said last.
+fn asked_for(original: &Original) -> String {
+    let body = Body::parse(&original.body);
+    let request = body.as_ref().ok().and_then(|body| original.reads.read_request(body).ok());
+    let last = |request: Request<'_>| {
+        request.items.iter().rev().find_map(|item| match item {
+            Item::Message(message) if message.role == Role::User => Some(message.joined(" ").into_string()),
+            _ => None,
+        })
+    };
+    request.and_then(last).unwrap_or_default()
+}
