@@ -18,7 +18,7 @@ const issuer = `${origin}/oidc`;
 const resources = {
   'urn:workspace': { audience: 'workspace', alg: 'ES256', life: 600 },
   'urn:workspace:rs256': { audience: 'workspace', alg: 'RS256', life: 600 },
-  'urn:workspace:short': { audience: 'workspace', alg: 'ES256', life: 1 },
+  'urn:workspace:short': { audience: 'workspace', alg: 'ES256', life: 5 },
   'urn:elsewhere': { audience: 'elsewhere', alg: 'ES256', life: 600 },
 };
 
