@@ -43,7 +43,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("server", &["config"]),
     ("store", &["config", "telemetry"]),
-    ("upstream", &["config", "credential", "dialect", "error", "net", "telemetry"]),
+    // What a backend repeats of a token is taken out, for which the token has to be known.
+    ("upstream", &["auth", "config", "credential", "dialect", "error", "net", "telemetry"]),
     ("route", &["auth", "config", "dialect", "error", "ir"]),
     ("auth", &["config", "error", "net"]),
     ("credential", &["auth", "config", "error", "net"]),

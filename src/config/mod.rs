@@ -78,7 +78,7 @@ use node::{Node, Pass};
 const LARGEST: usize = 1 << 20;
 
 /// Everything the file says, resolved: defaults filled in, secrets fetched, names turned into places in lists.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// Where we listen.
     pub listen: Listen,

@@ -58,6 +58,15 @@ impl Gateway {
         Client::new(self.clients)
     }
 
+    /// All that it says to operators.
+    pub async fn said_to_operators(&self) -> String {
+        let mut said = String::new();
+        for path in ["/metrics", "/api/v1/config", "/openapi.json"] {
+            said.push_str(&Client::new(self.admin).get(path).await.text());
+        }
+        said
+    }
+
     /// Replaces the config with itself, as a signal does.
     pub fn reload(&self) {
         self.reloader.replace(&self.config).unwrap();
