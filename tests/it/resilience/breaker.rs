@@ -24,8 +24,9 @@ async fn ask(gateway: &Gateway, more: &str) -> Answer {
 
 /// A conversation that the split gives to the app.
 fn sticky() -> String {
-    let split = cutover::route::Split::new([(0, "app", 5_000), (1, "legacy", 5_000)]);
-    let key = (0..100).map(|n| format!("c-{n}")).find(|key| split.pick(Some(key)) == Some(0)).unwrap();
+    let half = |backend| cutover::config::Share { backend, basis_points: 5_000, part: 1 };
+    let split = cutover::route::Split::new([("app", half(0)), ("legacy", half(1))]);
+    let key = (0..100).map(|n| format!("c-{n}")).find(|key| split.by_key(key, &mut ()) == Some(0)).unwrap();
     format!(r#","custom_inputs":{{"thread_id":"{key}"}}"#)
 }
 
