@@ -363,7 +363,7 @@ fn every_legal_way_to_write_a_history_is_the_same_history() {
         function_call("fc_1", "a", "f", "{}"),
         {"type": "function_call_output", "id": "fco_1", "call_id": "a", "output": [{"type": "input_text", "text": "1"}], "status": "completed"},
         {"role": "user", "content": "next", "type": null}]);
-    let short = json!([user("q"), {"role": "assistant", "content": "a"}, call("a"), output("a"), user("next")]);
+    let short = json!([user("q"), {"role": "assistant", "content": "a", "phase": "final_answer"}, call("a"), output("a"), user("next")]);
     for backend in ["responses", "chat_completions", "chat_agent", "chat_model", "split_chat_messages"] {
         assert_eq!(history(long.clone()).sent(backend), history(short.clone()).sent(backend), "{backend}");
     }
