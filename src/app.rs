@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::admin::Admin;
-use crate::config::{ClientLimits, Config};
+use crate::config::{self, ClientLimits, Config};
 use crate::gateway::{Gateway, Observer, Snapshot};
 use crate::server::{Server, Tls};
 use crate::store::Store;
@@ -40,11 +40,14 @@ impl App {
         };
         // Operators get in although clients take every place.
         let for_operators = ClientLimits { connections: 256, ..config.limits };
-        let tls = config.listen.tls.as_ref().map(Tls::new).transpose().context("cannot set up TLS for clients")?;
-        let clients_port = bind(config.listen.clients, &config.limits)?.behind(tls);
-        let admin_port = bind(config.listen.admin, &for_operators)?;
-        let admin = Arc::new(Admin::new(Arc::clone(&metrics)));
+        let listen = &config.listen;
+        let tls = |files: &Option<config::Tls>| files.as_ref().map(Tls::new).transpose();
+        let clients_port =
+            bind(listen.clients, &config.limits)?.behind(tls(&listen.tls).context("cannot set up TLS for clients")?);
+        let admin_port = bind(listen.admin.address, &for_operators)?
+            .behind(tls(&listen.admin.tls).context("cannot set up TLS for operators")?);
         let gateway = Arc::new(Gateway::new(snapshot, Arc::clone(&metrics), observer));
+        let admin = Arc::new(Admin::new(listen.admin.address, Arc::clone(&gateway), Arc::clone(&metrics)));
         Ok(Self { gateway, admin, metrics, store, clients_port, admin_port })
     }
 

@@ -39,6 +39,8 @@ pub enum Kind {
     ConnectFailed,
     /// No connection to the backend could be made in time.
     ConnectTimeout,
+    /// What is asked for contradicts what is there.
+    Conflict,
     /// The backend ended its answer before it was complete.
     Cut,
     /// The backend accepted the request and sent nothing in time.
@@ -61,8 +63,12 @@ pub enum Kind {
     MalformedBody,
     /// The path exists, the method does not.
     MethodNotAllowed,
+    /// The request was meant for another host.
+    Misdirected,
     /// No route matches the model.
     ModelNotFound,
+    /// Nothing has this name.
+    NameNotFound,
     /// The request did not reach the backend, or was turned away before it began.
     NotBegun,
     /// The path does not exist.
@@ -75,6 +81,8 @@ pub enum Kind {
     TotalTimeout,
     /// Nobody we know.
     Unauthenticated,
+    /// The body is not of a type that is taken.
+    UnsupportedMediaType,
     /// A field that the backend behind this route cannot honour.
     UnsupportedField,
 }
@@ -140,6 +148,7 @@ impl Kind {
             Self::ConnectTimeout => {
                 row(504, "backend_connect_timeout", "server_error", "DEADLINE_EXCEEDED", Fault::Backend, true)
             }
+            Self::Conflict => client(409, "conflict", "RESOURCE_CONFLICT"),
             Self::CredentialUnavailable => unavailable("credential_unavailable"),
             Self::Cut => backend(502, "backend_cut_short", "INTERNAL_ERROR"),
             Self::FirstByteTimeout => backend(504, "backend_first_byte_timeout", "DEADLINE_EXCEEDED"),
@@ -151,7 +160,9 @@ impl Kind {
             Self::InvalidField => client(400, "invalid_value", "INVALID_PARAMETER_VALUE"),
             Self::MalformedBody => client(400, "invalid_json", "BAD_REQUEST"),
             Self::MethodNotAllowed => client(405, "method_not_allowed", "BAD_REQUEST"),
+            Self::Misdirected => client(421, "misdirected", "BAD_REQUEST"),
             Self::ModelNotFound => client(404, "model_not_found", "RESOURCE_DOES_NOT_EXIST"),
+            Self::NameNotFound => client(404, "not_found", "RESOURCE_DOES_NOT_EXIST"),
             Self::NotBegun => {
                 row(502, "backend_turned_away", "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Backend, true)
             }
@@ -164,6 +175,7 @@ impl Kind {
             Self::Unauthenticated => {
                 row(401, "invalid_api_key", "authentication_error", "UNAUTHENTICATED", Fault::Client, false)
             }
+            Self::UnsupportedMediaType => client(415, "unsupported_media_type", "BAD_REQUEST"),
             Self::UnsupportedField => client(400, "unsupported_parameter", "INVALID_PARAMETER_VALUE"),
         }
     }

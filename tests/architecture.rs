@@ -38,7 +38,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("app", &["admin", "config", "gateway", "server", "store", "telemetry"]),
-    ("admin", &["server", "telemetry"]),
+    // Operators see and change the snapshot that requests are served by, and are known as clients are.
+    ("admin", &["auth", "config", "dialect", "error", "gateway", "server", "telemetry"]),
     (
         "gateway",
         &[
@@ -78,7 +79,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("server", &["config"]),
     ("store", &["config", "telemetry"]),
-    ("upstream", &["config", "credential", "dialect", "error", "net", "telemetry"]),
+    // What a backend repeats of a token is taken out, for which the token has to be known.
+    ("upstream", &["auth", "config", "credential", "dialect", "error", "net", "telemetry"]),
     ("route", &["auth", "config", "dialect", "error", "ir"]),
     ("auth", &["config", "error", "net"]),
     ("credential", &["auth", "config", "error", "net"]),

@@ -1,7 +1,15 @@
-//! What the steps of a request cost by themselves, in time and in allocations: peek, translate, re-frame.
+//! What the steps of a request cost by themselves, in time and in allocations: authenticate, peek, translate, re-frame.
 //!
 //! `cargo bench --bench micro`. Times are this machine's and this hour's; allocations are the same everywhere.
-#![allow(clippy::unwrap_used, missing_docs, reason = "a benchmark that cannot go on says so by panicking")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark that cannot go on says so by panicking"
+)]
+
+mod callers;
 
 use std::fmt::Write as _;
 

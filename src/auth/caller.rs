@@ -1,5 +1,7 @@
 //! Who calls, as far as the method that knows them can tell.
 
+use crate::config::Allow;
+
 /// The authenticated identity behind a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -36,6 +38,17 @@ impl Caller {
     pub fn named(name: impl Into<String>, kind: Kind) -> Self {
         let (groups, scopes) = (Vec::new(), Vec::new());
         Self { name: name.into(), kind, email: None, username: None, groups, scopes }
+    }
+
+    /// Whether it is one of those whom `allow` is for.
+    #[must_use]
+    pub fn is_among(&self, allow: &Allow) -> bool {
+        let everyone = allow.groups.is_empty() && allow.subjects.is_empty();
+        let listed =
+            || allow.subjects.contains(&self.name) || self.groups.iter().any(|group| allow.groups.contains(group));
+        // Nobody vouches for an anonymous caller's name.
+        let named = everyone || (self.kind != Kind::Anonymous && listed());
+        named && self.lacks(&allow.scopes).is_empty()
     }
 
     /// The scopes of `wanted` that its token does not have.

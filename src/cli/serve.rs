@@ -36,7 +36,9 @@ async fn serve(config: &Config, file: &Path) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     stop_on_signals(&stop)?;
     reload_on_signal(app.reloader(), file)?;
-    tracing::info!(clients = %format_args!("http://{clients}"), admin = %format_args!("http://{admin}"), "serving");
+    let url = |address, tls: &Option<_>| format!("{}://{address}", if tls.is_some() { "https" } else { "http" });
+    let (clients, admin) = (url(clients, &config.listen.tls), url(admin, &config.listen.admin.tls));
+    tracing::info!(%clients, %admin, "serving");
     let cut = app.run(stop).await;
     if cut > 0 {
         tracing::warn!(connections = cut, "the drain window is over; connections were cut");

@@ -3,6 +3,7 @@
 use super::listen::Listen;
 use super::node::Node;
 use super::oauth::Oauth;
+use super::operators::is_loopback;
 use super::pat::{Known, Pat};
 use super::pattern::Pattern;
 use super::workspace::Workspace;
@@ -48,8 +49,14 @@ fn anonymous(node: &Node<'_>, listen: Option<&Listen>) -> Option<Auth> {
     if node.text(CHOICES)?.value.as_str() != "anonymous" {
         return node.unwanted(CHOICES);
     }
-    let Some(clients) = listen.map(|listen| listen.clients) else { return Some(Auth::Anonymous) };
-    if clients.ip().to_canonical().is_loopback() {
+    let Some(listen) = listen else { return Some(Auth::Anonymous) };
+    if listen.admin.roles.is_some() {
+        return node.problem(
+            "`anonymous` knows nobody, so nobody could have a role of `listen.admin.auth`; list who may call",
+        );
+    }
+    let clients = listen.clients;
+    if is_loopback(clients) {
         return Some(Auth::Anonymous);
     }
     node.problem(format!(
@@ -87,7 +94,7 @@ fn method(node: &Node<'_>, around: &Around<'_>, known: &mut Known) -> Option<Met
 fn certificate(node: &Node<'_>, listen: Option<&Listen>) -> Option<Vec<Pattern>> {
     const NAMES: &str = "a list of names in certificates such as `[ \"spiffe://prod/*\", client.example.com ]`";
     let names = node.fields(&["names"])?.required("names", NAMES)?.texts(NAMES)?;
-    if listen.is_some_and(|listen| listen.tls.as_ref().is_none_or(|tls| tls.client_ca.is_none())) {
+    if listen.is_some_and(|listen| !listen.asks_for_certificates()) {
         return node.problem(
             "no client is asked for a certificate; write `listen: { clients: { address, tls: { client_ca } } }`",
         );

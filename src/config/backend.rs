@@ -29,7 +29,7 @@ const KEYS: [&str; 11] =
     ["url", "dialect", "verbatim", "credential", "identity", "model", "timeouts", "limits", "breaker", "health", "ca"];
 
 /// One place that answers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Backend {
     /// Its name in splits, headers, logs and metrics.
     pub name: String,

@@ -22,7 +22,7 @@ const SCOPE: &str = "scopes such as `all-apis`, with spaces between them";
 pub(super) const APPS: &str = ".databricksapps.com";
 
 /// What is presented to a backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
     /// Nothing.
     None,
@@ -39,7 +39,7 @@ pub enum Credential {
 }
 
 /// A service principal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ClientCredentials {
     /// Its client id and secret.
     pub client: Client,
@@ -50,7 +50,7 @@ pub struct ClientCredentials {
 }
 
 /// How callers' tokens are exchanged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Exchange {
     /// Who we are at the endpoint, if it wants to know.
     pub client: Option<Client>,
@@ -63,7 +63,7 @@ pub struct Exchange {
 }
 
 /// A client of a token endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Client {
     /// Its name.
     pub id: String,

@@ -2,7 +2,6 @@
 
 /// Where it would stand; `*` is any name or place. When one of these is built, its line goes.
 const LATER: &[&str] = &[
-    "listen.admin.tls",
     "routes.*.match.body",
     "routes.*.match.caller",
     "routes.*.match.header",

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::capacity::count;
 use super::node::Node;
+use super::operators::Operators;
 
 /// Smallest room for a request's head: hyper accepts no smaller buffer.
 const LEAST_HEAD: usize = 8 << 10;
@@ -22,7 +23,7 @@ const KEY: &str = "a PEM file with the private key, such as `key.pem`";
 /// Largest file of certificates or keys.
 const LARGEST_PEM: u64 = 1 << 20;
 
-const ADDRESS: &str = "an address with a port such as `127.0.0.1:8080`";
+pub(super) const ADDRESS: &str = "an address with a port such as `127.0.0.1:8080`";
 
 /// Where we listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,14 +32,13 @@ pub struct Listen {
     pub clients: SocketAddr,
     /// What clients see, if they come by TLS.
     pub tls: Option<Tls>,
-    /// For health, metrics and the admin API; 127.0.0.1:9090 unless said otherwise.
-    pub admin: SocketAddr,
+    /// For health, metrics and the admin API.
+    pub admin: Operators,
 }
 
 impl Default for Listen {
     fn default() -> Self {
-        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Self { clients: loopback(8080), tls: None, admin: loopback(9090) }
+        Self { clients: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), tls: None, admin: Operators::default() }
     }
 }
 
@@ -47,14 +47,19 @@ impl Listen {
         let fields = node.fields(&["clients", "admin"])?;
         let default = Self::default();
         let clients = fields.or("clients", (default.clients, None), clients);
-        let admin = fields.or("admin", default.admin, address);
+        let admin = fields.or("admin", default.admin, Operators::read);
         let (clients, tls) = clients?;
         let listen = Self { clients, tls, admin: admin? };
         if listen.collides() { node.problem("`clients` and `admin` are the same address") } else { Some(listen) }
     }
 
+    /// Whether somebody is asked for a certificate of their own.
+    pub(super) fn asks_for_certificates(&self) -> bool {
+        [&self.tls, &self.admin.tls].into_iter().flatten().any(|tls| tls.client_ca.is_some())
+    }
+
     fn collides(&self) -> bool {
-        let (clients, admin) = (self.clients, self.admin);
+        let (clients, admin) = (self.clients, self.admin.address);
         let same_host = clients.ip() == admin.ip() || clients.ip().is_unspecified() || admin.ip().is_unspecified();
         // Port 0 is any free port.
         clients.port() == admin.port() && clients.port() != 0 && same_host
@@ -72,12 +77,7 @@ fn clients(node: &Node<'_>) -> Option<(SocketAddr, Option<Tls>)> {
     Some((address?, tls?))
 }
 
-/// `address` alone, or `{ address: ... }`, where later settings of the listener will stand.
-fn address(node: &Node<'_>) -> Option<SocketAddr> {
-    if node.is_map() { socket(node.fields(&["address"])?.required("address", ADDRESS)?) } else { socket(node) }
-}
-
-fn socket(node: &Node<'_>) -> Option<SocketAddr> {
+pub(super) fn socket(node: &Node<'_>) -> Option<SocketAddr> {
     node.parsed(ADDRESS, |text| match text.strip_prefix("localhost:") {
         Some(port) => Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse().ok()?))),
         None => text.parse().ok(),
@@ -96,7 +96,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    fn read(node: &Node<'_>) -> Option<Self> {
+    pub(super) fn read(node: &Node<'_>) -> Option<Self> {
         let fields = node.fields(&["cert", "key", "client_ca"])?;
         let cert = fields.required("cert", CERT).and_then(|node| pem(node, CERT, "CERTIFICATE"));
         let key = fields.required("key", KEY).and_then(|node| pem(node, KEY, "PRIVATE KEY"));

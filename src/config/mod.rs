@@ -25,6 +25,7 @@ mod listen;
 mod nearest;
 mod node;
 mod oauth;
+mod operators;
 mod pat;
 mod pattern;
 mod plan;
@@ -54,6 +55,7 @@ pub use fallback::{Conversations, Fallback, On};
 pub use health::Health;
 pub use listen::{ClientLimits, ClientTimeouts, Listen, Tls};
 pub use oauth::{Algorithm, Oauth};
+pub use operators::{Operators, Roles};
 pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
@@ -73,7 +75,7 @@ use node::{Node, Pass};
 const LARGEST: usize = 1 << 20;
 
 /// Everything the file says, resolved: defaults filled in, secrets fetched, names turned into places in lists.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// Where we listen.
     pub listen: Listen,

@@ -5,8 +5,8 @@ use http::Uri;
 use super::judging;
 use super::units::{spell, spell_size};
 use super::{
-    AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Privacy, Route, Shadow,
-    ShadowLimits, Share, SideEffects, Store, TokenEndpoint,
+    Allow, AnswerShape, Auth, Backend, Budget, Config, Credential, Identity, Method, Pat, Place, Privacy, Route,
+    Shadow, ShadowLimits, Share, SideEffects, Store, Tls, TokenEndpoint,
 };
 
 mod calls;
@@ -47,10 +47,18 @@ impl Config {
         page.heading("listeners");
         page.row("clients", self.listen.clients);
         if let Some(tls) = &self.listen.tls {
-            let asks = if tls.client_ca.is_some() { ", and asks clients for theirs" } else { "" };
-            page.row("", format!("by TLS, with the certificate in {}{asks}", tls.cert.display()));
+            page.row("", by_tls(tls));
         }
-        page.row("admin", self.listen.admin);
+        let admin = &self.listen.admin;
+        page.row("admin", admin.address);
+        if let Some(tls) = &admin.tls {
+            page.row("", by_tls(tls));
+        }
+        if let Some(roles) = &admin.roles {
+            for (role, allow) in [("viewer", &roles.viewer), ("operator", &roles.operator)] {
+                page.row("", format!("{role}: {}", allow.as_ref().map_or_else(|| "nobody".to_owned(), who)));
+            }
+        }
         page.row(
             "limits",
             format!(
@@ -182,15 +190,33 @@ fn callers(auth: &Auth, page: &mut Page) {
     }
 }
 
-fn callers_of(route: &Route, page: &mut Page) {
-    let allow = &route.allow;
-    let named = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
+fn by_tls(tls: &Tls) -> String {
+    let asks = if tls.client_ca.is_some() { ", and asks clients for theirs" } else { "" };
+    format!("by TLS, with the certificate in {}{asks}", tls.cert.display())
+}
+
+fn named(what: &str, names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
+}
+
+/// Groups and subjects.
+fn listed(allow: &Allow) -> String {
     let who = [named("the groups", &allow.groups), named("the subjects", &allow.subjects)];
-    let who = who.into_iter().flatten().collect::<Vec<_>>().join(" and ");
+    who.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+}
+
+/// Who has a role.
+fn who(allow: &Allow) -> String {
+    let parts = [Some(listed(allow)).filter(|who| !who.is_empty()), named("those with the scopes", &allow.scopes)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", of them ")
+}
+
+fn callers_of(route: &Route, page: &mut Page) {
+    let who = listed(&route.allow);
     if !who.is_empty() {
         page.row("only for", who);
     }
-    if let Some(scopes) = named("the scopes", &allow.scopes) {
+    if let Some(scopes) = named("the scopes", &route.allow.scopes) {
         page.row("needs", scopes);
     }
 }

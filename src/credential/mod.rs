@@ -27,8 +27,8 @@ use client_credentials::ClientCredentials;
 use exchange::Exchange;
 use token::Token;
 
-/// Who a call is made for.
-#[derive(Clone, Debug)]
+/// Who a call is made for. It has no `Debug`, for it holds a token.
+#[derive(Clone)]
 pub struct Client {
     /// Who they are.
     pub caller: Arc<Who>,

@@ -33,6 +33,7 @@ mod workspace;
 
 pub use crate::dialect::Transcoder;
 pub use exchange::{Exchange, Observer, Summary};
+pub(crate) use receive::body as read_body;
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
 

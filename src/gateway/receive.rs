@@ -110,7 +110,7 @@ fn endpoint(path: &str) -> Option<&str> {
 }
 
 /// Reads the body once, under the limit and the deadline.
-pub(super) async fn body(incoming: Incoming, limits: &ClientLimits, timeouts: &ClientTimeouts) -> Result<Bytes, Error> {
+pub(crate) async fn body(incoming: Incoming, limits: &ClientLimits, timeouts: &ClientTimeouts) -> Result<Bytes, Error> {
     let too_large = || Error::new(Kind::BodyTooLarge, format!("the body is larger than {} bytes", limits.body));
     if incoming.size_hint().lower() > limits.body as u64 {
         return Err(too_large());

@@ -17,6 +17,8 @@ use crate::upstream::{Backend, Budget};
 
 /// A config made ready to serve.
 pub struct Snapshot {
+    /// What all of this was built from.
+    pub config: Arc<Config>,
     /// Who may call.
     pub auth: Authenticator,
     /// Where requests go.
@@ -66,6 +68,7 @@ impl Snapshot {
             }
         }
         Ok(Self {
+            config: Arc::new(config.clone()),
             auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
             routes,
             https: config.listen.tls.is_some(),

@@ -96,7 +96,8 @@ impl Fetcher {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("cutover/", env!("CARGO_PKG_VERSION"))));
-        if let Some(value) = authorization {
+        if let Some(mut value) = authorization {
+            value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
         if let Some(kind) = kind {

@@ -26,12 +26,7 @@ pub(super) fn check(allow: &Allow, caller: &Caller) -> Result<(), Error> {
 
 /// Whether a route is for a caller.
 pub(super) fn is_for(allow: &Allow, caller: &Caller) -> bool {
-    let everyone = allow.groups.is_empty() && allow.subjects.is_empty();
-    let listed =
-        || allow.subjects.contains(&caller.name) || caller.groups.iter().any(|group| allow.groups.contains(group));
-    // Nobody vouches for an anonymous caller's name.
-    let named = everyone || (caller.kind != Kind::Anonymous && listed());
-    named && caller.lacks(&allow.scopes).is_empty()
+    caller.is_among(allow)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use crate::auth::Token;
 use crate::config;
 use crate::credential::{self, Client as Behalf, Credential};
 use crate::dialect::Dialect;
@@ -97,7 +98,7 @@ pub enum Form {
 }
 
 /// A call that is about to be made.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Call {
     /// The request body; JSON.
     pub body: Bytes,
@@ -262,7 +263,7 @@ impl Backend {
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let limits = Limits { bytes: MOST, idle: self.timeouts.idle, total: self.timeouts.total };
         let body = whole(response.into_body(), limits).await.unwrap_or_default();
-        let error = self.dialect.read_error(status, retry_after, &without(body, shown)).told(status);
+        let error = self.dialect.read_error(status, retry_after, &without_shown(body, shown)).told(status);
         if error.kind() == Kind::BackendRefusedCredential && self.credential.is_clients(client) {
             // The caller's own token was refused: that is the caller's to mend, so it sees the status it would have seen.
             let kind = if status == StatusCode::FORBIDDEN { Kind::Forbidden } else { Kind::Unauthenticated };
@@ -291,8 +292,15 @@ fn below(url: &Uri, path: &str) -> Result<Uri, Error> {
 }
 
 /// A body without the token that was shown: a server that repeats it must not get it into our log or to the client.
-fn without(body: Bytes, shown: Option<&HeaderValue>) -> Bytes {
-    let token = shown.and_then(|value| value.as_bytes().splitn(2, |byte| *byte == b' ').nth(1)).unwrap_or_default();
+fn without_shown(body: Bytes, shown: Option<&HeaderValue>) -> Bytes {
+    let Some(shown) = shown else { return body };
+    let written = shown.as_bytes().splitn(2, |byte| *byte == b' ').nth(1).unwrap_or_default();
+    let body = without(body, written);
+    // HTTP Basic writes it in base64, and whoever reads it may repeat what it says.
+    Token::of_header(shown).map_or(body.clone(), |token| without(body, token.expose().as_bytes()))
+}
+
+fn without(body: Bytes, token: &[u8]) -> Bytes {
     if token.is_empty() || memchr::memmem::find(&body, token).is_none() {
         return body;
     }

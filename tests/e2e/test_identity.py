@@ -255,7 +255,8 @@ def test_a_wrong_secret_is_named_and_not_shown(parts):
 def test_no_token_or_secret_is_seen_anywhere(parts, called):
     """Logs at trace level, metrics, and what was said of every failure, against every token that was given out."""
     hidden = parts.provider.hidden()
-    assert len(hidden) > 20 and {"log of sdk", "metrics of sdk"} <= set(parts.seen)
+    assert len(hidden) > 20 and {"log of sdk", "metrics of sdk", "config of sdk"} <= set(parts.seen)
+    assert "gateway-sp" in parts.seen["config of sdk"], "operators see whose token is asked for, and no more"
     assert "cutover_requests_total" in parts.seen["metrics of sdk"] and "alice-job" in parts.seen["log of sdk"]
     assert '"level":"TRACE"' in parts.seen["log of sdk"], "the logs are at their most talkative"
     leaks = [place for place, text in parts.seen.items() if any(secret in text for secret in hidden)]

@@ -1,6 +1,7 @@
 //! Clients by TLS: both versions, certificates that change under way, clients with certificates of their own; and
 //! backends whose authority the config names.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -92,6 +93,15 @@ async fn connect(
     shows: Option<&Pair>,
     versions: &[Version],
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    connect_to(gateway.clients, trusts, shows, versions).await
+}
+
+async fn connect_to(
+    address: SocketAddr,
+    trusts: &Pair,
+    shows: Option<&Pair>,
+    versions: &[Version],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(trusts.cert.clone()).unwrap();
     let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
@@ -103,7 +113,7 @@ async fn connect(
             builder.with_client_auth_cert(vec![pair.cert.clone()], key).unwrap()
         }
     };
-    let stream = TcpStream::connect(gateway.clients).await?;
+    let stream = TcpStream::connect(address).await?;
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("localhost").unwrap(), stream).await
 }
 
@@ -184,6 +194,38 @@ async fn a_clients_certificate_is_asked_for_and_says_who_calls() {
         assert!(refused);
     }
     assert_eq!(fake.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn operators_come_by_tls_too_and_may_be_known_by_their_certificates() {
+    let (fake, files) = (fake().await, Files::new("operators"));
+    let (old, new) = (own(), own());
+    let (ca, boss) = signed("spiffe://prod/boss");
+    let tls = format!("{}, client_ca: '{}'", files.pair(&old), files.write("ca.pem", &ca));
+    let gateway = Gateway::start(&format!(
+        "listen:
+  clients: '127.0.0.1:0'
+  admin: {{ address: '127.0.0.1:0', tls: {{ {tls} }}, auth: {{ operator: {{ subjects: [ 'spiffe://prod/boss' ] }} }} }}
+auth: [ {{ certificate: {{ names: [ 'spiffe://prod/*' ] }} }} ]
+backends: {{ only: {{ url: 'http://{}/x', dialect: responses, credential: none }} }}
+routes: [ {{ name: agent, split: {{ only: 1 }} }} ]
+",
+        fake.address
+    ))
+    .await;
+    let ask = async |trusts: &Pair| {
+        let mut stream = connect_to(gateway.admin, trusts, Some(&boss), &BOTH).await?;
+        stream.write_all(b"GET /api/v1/version HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        std::io::Result::Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    assert!(ask(&old).await.unwrap().starts_with("HTTP/1.1 200"));
+    assert!(ask(&new).await.is_err());
+    files.pair(&new);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert!(ask(&new).await.unwrap().starts_with("HTTP/1.1 200"), "certificates are read again");
+    assert!(ask(&old).await.is_err());
 }
 
 #[tokio::test]

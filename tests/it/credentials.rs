@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::support::oidc::{Oidc, Signer, TOKEN};
 use crate::support::says::{self, Act};
-use crate::support::{Answer, Client, Fake, Gateway, Seen, Step, log, plain};
+use crate::support::{Answer, Fake, Gateway, Seen, Step, log, plain};
 
 const OWN: &str = "{ client_credentials: { id: sp-1, secret: 's3cret/x' } }";
 
@@ -81,7 +81,7 @@ async fn fifty_cold_requests_cause_one_token_call() {
     assert_eq!(shown(&asked[0]), format!("Basic {}", STANDARD.encode("sp-1:s3cret%2Fx")));
     assert_eq!(asked[0].body, "grant_type=client_credentials&scope=all-apis");
     assert!(fake.seen().iter().all(|seen| shown(seen) == "Bearer issued-secret-1"));
-    log::check(&Client::new(gateway.admin).get("/metrics").await.text());
+    log::check(&gateway.said_to_operators().await);
 }
 
 #[tokio::test]
@@ -235,6 +235,16 @@ async fn a_callers_token_is_exchanged_once_for_each() {
     let gateway = self::gateway(&oidc, &fake, "{ exchange: {} }").await;
     assert_eq!(code(&ask(&gateway, &tokens[0]).await), (401, "invalid_api_key".into()), "the caller's to mend");
     log::check("");
+}
+
+#[tokio::test]
+async fn a_token_for_one_app_alone_can_be_asked_for() {
+    let (oidc, fake) = (Oidc::start(&[]).await, agent().await);
+    gives(&oidc, 600);
+    let own = "{ client_credentials: { id: sp-1, secret: 's3cret/x', scope: 'apps:support offline_access' } }";
+    let gateway = gateway(&oidc, &fake, own).await;
+    assert_eq!(ask(&gateway, "dapi-secret").await.status, 200);
+    assert_eq!(oidc.asked(TOKEN)[0].body, "grant_type=client_credentials&scope=apps%3Asupport+offline_access");
 }
 
 #[tokio::test]

@@ -219,7 +219,7 @@ async fn no_attack_gets_in() {
     }
     assert!(forge.oidc.asked(KEYS).len() <= 2, "{} fetches", forge.oidc.asked(KEYS).len());
     assert_eq!(ask(&gateway, &forge.good()).await.status, 200, "and the gateway lives");
-    log::check("");
+    log::check(&gateway.said_to_operators().await);
 }
 
 #[tokio::test]
@@ -228,6 +228,18 @@ async fn a_head_too_large_for_a_header_is_refused_before_it_is_a_token() {
     let answer = ask(&gateway, &forge.claims(&json!({"pad": "x".repeat(1 << 20)}))).await;
     assert!(matches!(answer.status, 401 | 431), "{}", answer.status);
     assert_eq!(forge.oidc.asked(KEYS).len(), 0);
+}
+
+#[tokio::test]
+async fn a_token_of_a_megabyte_is_no_token_where_heads_may_be_that_large() {
+    let (forge, _, _) = forge().await;
+    let fake = fake().await;
+    let text = format!("limits: {{ head: 4MiB }}\n{}", super::oauth::config(&fake, &[&forge.oidc], ""));
+    let gateway = Gateway::start(&text).await;
+    let answer = ask(&gateway, &forge.claims(&json!({"pad": "x".repeat(1 << 20)}))).await;
+    assert_eq!(answer.status, 401, "{}", answer.text());
+    assert_eq!((forge.oidc.asked(KEYS).len(), fake.seen().len()), (0, 0));
+    assert_eq!(ask(&gateway, &forge.good()).await.status, 200);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@
     reason = "a test that cannot go on says so by panicking, and shows what it saw"
 )]
 
+mod admin;
 mod allow;
 mod auth;
 mod background;
@@ -33,9 +34,11 @@ mod pat;
 mod paths;
 mod protocol;
 mod resilience;
+mod secrets;
 mod shadow;
 mod shadow_records;
 mod split;
 mod support;
 mod timeouts;
 mod tls;
+mod traces;

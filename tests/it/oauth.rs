@@ -11,19 +11,22 @@ use crate::support::{Answer, Fake, Gateway, log};
 
 /// A gateway whose callers are those of these providers, with `more` settings for each of them.
 pub async fn gateway(fake: &Fake, providers: &[&Oidc], more: &str) -> Gateway {
+    Gateway::start(&config(fake, providers, more)).await
+}
+
+pub fn config(fake: &Fake, providers: &[&Oidc], more: &str) -> String {
     let methods: Vec<_> = providers
         .iter()
         .map(|oidc| format!("{{ oauth: {{ issuer: '{}', audience: [ other, cutover ] {more} }} }}", oidc.issuer()))
         .collect();
-    Gateway::start(&format!(
+    format!(
         "auth: [ {} ]
 backends: {{ only: {{ url: 'http://{}/x', dialect: responses, verbatim: true, credential: none }} }}
 routes: [ {{ name: agent, match: {{ model: agent }}, split: {{ only: 1 }} }} ]
 ",
         methods.join(", "),
         fake.address
-    ))
-    .await
+    )
 }
 
 pub async fn fake() -> Fake {
@@ -86,6 +89,23 @@ async fn a_token_that_expires_is_not_served_from_the_cache() {
     assert_eq!(ask(&gateway, &token).await.status, 200);
     tokio::time::sleep(Duration::from_millis(2100)).await;
     assert_eq!(ask(&gateway, &token).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_reload_forgets_callers_and_no_keys() {
+    let signer = Signer::new("ES256", "e");
+    let (oidc, fake) = (Oidc::start(&[&signer]).await, fake().await);
+    let text = config(&fake, &[&oidc], "");
+    let gateway = Gateway::start(&text).await;
+    let token = oidc.token(&signer, &json!({}));
+    assert_eq!(ask(&gateway, &token).await.status, 200);
+    for (other, status) in [("audience: [ other ]", 401), ("audience: cutover, scopes: all-apis", 403)] {
+        gateway.reload_as(&text.replace("audience: [ other, cutover ]", other));
+        assert_eq!(ask(&gateway, &token).await.status, status, "by the rules of now: {other}");
+    }
+    gateway.reload_as(&text);
+    assert_eq!(ask(&gateway, &token).await.status, 200);
+    assert_eq!(oidc.asked(KEYS).len(), 1);
 }
 
 #[tokio::test]

@@ -13,15 +13,18 @@ use crate::support::{Fake, Gateway, log, says};
 
 /// A gateway whose callers are known by this method.
 async fn gateway(fake: &Fake, pat: &str, more: &str) -> Gateway {
-    Gateway::start(&format!(
+    Gateway::start(&config(fake, pat, more)).await
+}
+
+fn config(fake: &Fake, pat: &str, more: &str) -> String {
+    format!(
         "auth: [ {{ pat: {{ {pat} }} }} ]
 {more}
 backends: {{ only: {{ url: 'http://{}/x', dialect: responses, verbatim: true, credential: none }} }}
 routes: [ {{ name: agent, match: {{ model: agent }}, split: {{ only: 1 }} }} ]
 ",
         fake.address
-    ))
-    .await
+    )
 }
 
 fn entry(name: &str, token: &str, more: &str) -> String {
@@ -116,4 +119,17 @@ async fn the_workspace_is_asked_once_for_each_token() {
     let down = ask(&gateway, "dapi-secret-known").await;
     assert_eq!((down.status, down.json()["error"]["code"].as_str()), (503, Some("identity_unavailable")));
     log::check(&down.text());
+}
+
+#[tokio::test]
+async fn what_the_workspace_said_is_forgotten_in_a_reload() {
+    let (oidc, fake) = (Oidc::start(&[]).await, fake().await);
+    oidc.on_me(|_| (200, json!({"userName": "a@example.com"}).to_string()));
+    let text = config(&fake, "verify: workspace, cache: 1h", &format!("workspace: 'http://{}'", oidc.address));
+    let gateway = Gateway::start(&text).await;
+    assert_eq!(ask(&gateway, "dapi-taken-back").await.status, 200);
+    oidc.on_me(|_| (401, "{}".into()));
+    assert_eq!(ask(&gateway, "dapi-taken-back").await.status, 200, "it is believed for a while");
+    gateway.reload_as(&text);
+    assert_eq!(ask(&gateway, "dapi-taken-back").await.status, 401);
 }

@@ -21,11 +21,39 @@ fn addresses_are_checked() {
         let message = only_problem(&format!("{WHOLE}listen: {{ clients: {wrong} }}\n"));
         assert!(message.contains("is not an address with a port"), "{message}");
     }
-    for both in ["{ clients: 127.0.0.1:1, admin: 127.0.0.1:1 }", "{ clients: 127.0.0.1:1, admin: 0.0.0.0:1 }"] {
+    let open = "{ clients: 127.0.0.1:1, admin: { address: 0.0.0.0:1, auth: { operator: { groups: [ a ] } } } }";
+    for both in ["{ clients: 127.0.0.1:1, admin: 127.0.0.1:1 }", open] {
         let message = only_problem(&format!("{WHOLE}listen: {both}\n"));
         assert_eq!(message, "7: listen: `clients` and `admin` are the same address");
     }
     good(&format!("{WHOLE}listen: {{ clients: 127.0.0.1:0, admin: 127.0.0.1:0 }}\n"));
+}
+
+#[test]
+fn operators_are_known_wherever_others_can_reach_them() {
+    for open in ["0.0.0.0:1", "10.0.0.1:1", "'[::]:1'"] {
+        let message = only_problem(&format!("{WHOLE}listen: {{ admin: {open} }}\n"));
+        assert!(message.starts_with("7: listen.admin: would let anyone who can reach"), "{message}");
+        assert!(message.contains("auth: { operator: { groups: [ ... ] } }"), "{message}");
+    }
+    let roles = |auth: &str, roles: &str| {
+        format!("{}listen: {{ admin: {{ address: '0.0.0.0:1', auth: {roles} }} }}\n", with_auth(auth))
+    };
+    let pat = format!("[ {{ pat: {{ tokens: [ {{ name: ci, sha256: '{DIGEST}' }} ] }} }} ]");
+    let config = good(&roles(&pat, "{ viewer: { groups: [ a ] }, operator: { scopes: b } }"));
+    let Some(Roles { viewer: Some(viewer), operator: Some(operator) }) = config.listen.admin.roles else {
+        panic!("no roles")
+    };
+    assert_eq!((viewer.groups, operator.scopes), (vec!["a".to_owned()], vec!["b".to_owned()]));
+    for (auth, given, says) in [
+        ("anonymous", "{ operator: { groups: [ a ] } }", "1: auth: `anonymous` knows nobody"),
+        (&pat, "{}", "7: listen.admin.auth: gives nobody a role; write `{ operator: "),
+        (&pat, "{ operator: {} }", "7: listen.admin.auth.operator: asks for nothing"),
+        (&pat, "{ admin: { groups: [ a ] } }", "7: listen.admin.auth.admin: unknown key `admin`; the keys here are"),
+    ] {
+        let message = problems(&roles(auth, given)).join("\n");
+        assert!(message.starts_with(says), "{message}");
+    }
 }
 
 #[test]

@@ -136,7 +136,8 @@ class Parts:
         try:
             server.wait()
             yield url
-            self.seen[f"metrics of {name}"] = ask(f"{server.url}/metrics").body
+            for what, path in {"metrics": "/metrics", "config": "/api/v1/config"}.items():
+                self.seen[f"{what} of {name}"] = ask(f"{server.url}{path}").body
         finally:
             server.stop()
             self.seen[f"log of {name}"] = server.log.read_text()

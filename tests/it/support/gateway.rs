@@ -58,9 +58,24 @@ impl Gateway {
         Client::new(self.clients)
     }
 
+    /// All that it says to operators.
+    pub async fn said_to_operators(&self) -> String {
+        let mut said = String::new();
+        for path in ["/metrics", "/api/v1/config", "/openapi.json"] {
+            said.push_str(&Client::new(self.admin).get(path).await.text());
+        }
+        said
+    }
+
     /// Replaces the config with itself, as a signal does.
     pub fn reload(&self) {
         self.reloader.replace(&self.config).unwrap();
+    }
+
+    /// Replaces the config with another one.
+    pub fn reload_as(&self, yaml: &str) {
+        let config = Config::parse(yaml, Path::new("."), &|_| None).unwrap_or_else(|problems| panic!("{problems}"));
+        self.reloader.replace(&config).unwrap();
     }
 
     /// Begins to stop.
