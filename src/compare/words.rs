@@ -1,8 +1,6 @@
 //! Texts as words: what is left when case, punctuation, white space and marks of emphasis are gone.
 
-use std::time::{Duration, Instant};
-
-use similar::{Algorithm, DiffTag, capture_diff_slices_deadline};
+use std::cmp::Ordering;
 
 /// Most words of a text that are counted.
 const MOST: usize = 4_000;
@@ -43,11 +41,18 @@ pub(super) fn shared(left: &str, right: &str) -> f64 {
     if all == 0 {
         return 1.0;
     }
-    // In sorted bags the longest common subsequence is what both have.
-    let deadline = Some(Instant::now() + Duration::from_millis(50));
-    let edits = capture_diff_slices_deadline(Algorithm::Myers, &left, &right, deadline);
-    let common: usize =
-        edits.iter().filter(|edit| edit.tag() == DiffTag::Equal).map(|edit| edit.old_range().len()).sum();
+    let (mut ours, mut theirs, mut common) = (left.iter().peekable(), right.iter().peekable(), 0_usize);
+    while let (Some(our), Some(their)) = (ours.peek(), theirs.peek()) {
+        match our.cmp(their) {
+            Ordering::Less => drop(ours.next()),
+            Ordering::Greater => drop(theirs.next()),
+            Ordering::Equal => {
+                common += 1;
+                ours.next();
+                theirs.next();
+            }
+        }
+    }
     let share = |part: usize| f64::from(u32::try_from(part).unwrap_or(u32::MAX));
     2.0 * share(common) / share(all)
 }

@@ -143,9 +143,6 @@ impl Config {
             format!("with {concurrency} at a time, {per_second} a second, each within {}", spell(shadow.deadline)),
         );
         page.row("", format!("{queue} may wait, {queue_bytes} in all; request {body}, answer {answer}"));
-        for (place, line) in judging::plan(&shadow.judging).into_iter().enumerate() {
-            page.row(if place == 0 { "judges by" } else { "" }, line);
-        }
         let Budget { requests, tokens } = shadow.budget;
         page.row("", format!("at most {requests} requests and {tokens} tokens a day"));
         let kept = match shadow.record.mode {
@@ -156,6 +153,9 @@ impl Config {
         page.row("keeps", kept);
         let days = shadow.record.keep.as_secs() / 86_400;
         page.row("", format!("for {days} days, {} at most", spell_size(shadow.record.size)));
+        for (place, line) in judging::plan(&shadow.judging).into_iter().enumerate() {
+            page.row(if place == 0 { "judges by" } else { "" }, line);
+        }
         if shadow.pass_caller_token {
             page.row("", "with the caller's own token, where the backend takes that");
         }

@@ -61,6 +61,7 @@ fn measures(report: &Report, paint: Paint, out: &mut String) -> std::fmt::Result
         let figure = |share: Option<f64>| share.map_or_else(|| "?".to_owned(), percent);
         let (verdict, between) = match judged.compared {
             0 => ("no data".to_owned(), String::new()),
+            all if all == judged.absent => ("nothing".to_owned(), String::new()),
             _ => (judged.verdict.name().to_owned(), judged.interval.map(percent).join(" and ")),
         };
         let painted =
@@ -92,8 +93,8 @@ fn latency(report: &Report, out: &mut String) -> std::fmt::Result {
             continue;
         };
         if std::mem::take(&mut first) {
-            writeln!(out, "\n{:<18} {:>24}   {:>24}", "", report.primary, report.candidate)?;
-            writeln!(out, "{:<18} {:>8}{:>8}{:>8}   {:>8}{:>8}{:>8}", "", "p50", "p95", "p99", "p50", "p95", "p99")?;
+            writeln!(out, "\n{:<24} {:>24}   {:>24}", "", report.primary, report.candidate)?;
+            writeln!(out, "{:<24} {:>8}{:>8}{:>8}   {:>8}{:>8}{:>8}", "", "p50", "p95", "p99", "p50", "p95", "p99")?;
         }
         let figures = |spread: &crate::judge::Spread| {
             [0.5, 0.95, 0.99].map(|share| {
@@ -101,7 +102,7 @@ fn latency(report: &Report, out: &mut String) -> std::fmt::Result {
                 format!("{:>8}", if *unit == "ms" { time(value) } else { format!("{value:.0}") })
             })
         };
-        writeln!(out, "{title:<18} {}   {}", figures(&counts.primary).concat(), figures(&counts.candidate).concat())?;
+        writeln!(out, "{title:<24} {}   {}", figures(&counts.primary).concat(), figures(&counts.candidate).concat())?;
     }
     Ok(())
 }

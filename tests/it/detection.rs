@@ -279,7 +279,9 @@ fn reports_are_whole_in_every_form_and_never_take_an_answer_for_markup() {
     report.worst.push(first);
     let (html, markdown, terminal) = (report.html(), report.markdown(), report.terminal(false));
     let json = serde_json::to_string(&report).unwrap();
-    std::fs::write(concat!(env!("CARGO_TARGET_TMPDIR"), "/report.html"), &html).unwrap();
+    for (form, text) in [("html", &html), ("md", &markdown), ("txt", &terminal)] {
+        std::fs::write(format!("{}/report.{form}", env!("CARGO_TARGET_TMPDIR")), text).unwrap();
+    }
     for text in [&html, &markdown, &terminal, &json] {
         assert!(text.contains("tool_arguments") && text.contains("find_order.limit"), "{text}");
     }
