@@ -15,6 +15,8 @@ pub enum Kind {
     AnswerNotFound,
     /// The backend reports that the agent itself raised.
     AgentFailed,
+    /// The backend has all that it is given at a time.
+    BackendFull,
     /// The backend's answer is not what its dialect promises.
     BackendGarbage,
     /// The backend has nothing at the path we called.
@@ -23,12 +25,16 @@ pub enum Kind {
     BackendRefusedCredential,
     /// The backend refused the request as invalid, for a reason that is the client's.
     BackendRefusedRequest,
+    /// The backend failed so often that it is left alone for a while.
+    BackendResting,
     /// The backend answered with a status that says it is unwell.
     BackendUnavailable,
     /// The client's body did not arrive in time.
     BodyTimeout,
     /// The client's body is over the limit.
     BodyTooLarge,
+    /// The caller has all that one caller is given at a time.
+    CallerFull,
     /// No connection to the backend could be made.
     ConnectFailed,
     /// No connection to the backend could be made in time.
@@ -41,6 +47,8 @@ pub enum Kind {
     CredentialUnavailable,
     /// The caller is known and may not do this.
     Forbidden,
+    /// We have all that we take on at a time.
+    GatewayFull,
     /// The backend fell silent in the middle of an answer.
     IdleTimeout,
     /// Whoever knows the callers cannot be asked right now.
@@ -55,6 +63,8 @@ pub enum Kind {
     MethodNotAllowed,
     /// No route matches the model.
     ModelNotFound,
+    /// The request did not reach the backend, or was turned away before it began.
+    NotBegun,
     /// The path does not exist.
     PathNotFound,
     /// The backend asks to slow down.
@@ -110,13 +120,20 @@ impl Kind {
         match self {
             Self::AgentFailed => backend(502, "agent_failed", "INTERNAL_ERROR"),
             Self::AnswerNotFound => client(404, "response_not_found", "RESOURCE_DOES_NOT_EXIST"),
+            Self::BackendFull => unavailable("backend_at_capacity"),
             Self::BackendGarbage => backend(502, "backend_malformed_answer", "INTERNAL_ERROR"),
             Self::BackendPathNotFound => backend(502, "backend_path_not_found", "INTERNAL_ERROR"),
             Self::BackendRefusedCredential => backend(502, "backend_refused_credential", "INTERNAL_ERROR"),
             Self::BackendRefusedRequest => client(400, "backend_refused_request", "INVALID_PARAMETER_VALUE"),
+            Self::BackendResting => {
+                row(503, "backend_circuit_open", "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Backend, true)
+            }
             Self::BackendUnavailable => backend(502, "backend_unavailable", "TEMPORARILY_UNAVAILABLE"),
             Self::BodyTimeout => client(408, "body_timeout", "BAD_REQUEST"),
             Self::BodyTooLarge => client(413, "body_too_large", "BAD_REQUEST"),
+            Self::CallerFull => {
+                row(429, "caller_at_capacity", "rate_limit_error", "REQUEST_LIMIT_EXCEEDED", Fault::Client, true)
+            }
             Self::ConnectFailed => {
                 row(502, "backend_unreachable", "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Backend, true)
             }
@@ -127,6 +144,7 @@ impl Kind {
             Self::Cut => backend(502, "backend_cut_short", "INTERNAL_ERROR"),
             Self::FirstByteTimeout => backend(504, "backend_first_byte_timeout", "DEADLINE_EXCEEDED"),
             Self::Forbidden => row(403, "forbidden", "permission_error", "PERMISSION_DENIED", Fault::Client, false),
+            Self::GatewayFull => unavailable("gateway_at_capacity"),
             Self::IdleTimeout => backend(504, "backend_idle_timeout", "DEADLINE_EXCEEDED"),
             Self::IdentityUnavailable => unavailable("identity_unavailable"),
             Self::Internal => row(500, "internal_error", "server_error", "INTERNAL_ERROR", Fault::Us, false),
@@ -134,6 +152,9 @@ impl Kind {
             Self::MalformedBody => client(400, "invalid_json", "BAD_REQUEST"),
             Self::MethodNotAllowed => client(405, "method_not_allowed", "BAD_REQUEST"),
             Self::ModelNotFound => client(404, "model_not_found", "RESOURCE_DOES_NOT_EXIST"),
+            Self::NotBegun => {
+                row(502, "backend_turned_away", "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Backend, true)
+            }
             Self::PathNotFound => client(404, "path_not_found", "ENDPOINT_NOT_FOUND"),
             Self::RateLimited => {
                 row(429, "rate_limit_exceeded", "rate_limit_error", "REQUEST_LIMIT_EXCEEDED", Fault::Backend, false)
@@ -154,6 +175,7 @@ pub struct Error {
     message: String,
     param: Option<String>,
     retry_after: Option<u32>,
+    told: Option<u16>,
     challenge: Option<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -161,7 +183,7 @@ pub struct Error {
 impl Error {
     /// An error with the text that the client may read.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), param: None, retry_after: None, challenge: None, cause: None }
+        Self { kind, message: message.into(), param: None, retry_after: None, told: None, challenge: None, cause: None }
     }
 
     /// Names the request field that is wrong, as the client wrote it (`messages[2].content`).
@@ -175,6 +197,13 @@ impl Error {
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds.min(120));
+        self
+    }
+
+    /// Notes the status with which the backend told of it.
+    #[must_use]
+    pub fn told(mut self, status: StatusCode) -> Self {
+        self.told = Some(status.as_u16());
         self
     }
 
@@ -220,6 +249,12 @@ impl Error {
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         self.param.as_deref()
+    }
+
+    /// The status with which the backend told of it, if it did, and when it said to come again, in seconds.
+    #[must_use]
+    pub fn backend_said(&self) -> (Option<u16>, Option<u32>) {
+        (self.told, self.retry_after)
     }
 
     /// Seconds to wait before trying again, if known; 429 and 503 always have one (WIRE: SDKs loop without it).

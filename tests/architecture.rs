@@ -42,7 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("server", &["config"]),
     ("store", &["config", "telemetry"]),
-    ("upstream", &["config", "credential", "dialect", "error", "net"]),
+    ("upstream", &["config", "credential", "dialect", "error", "net", "telemetry"]),
     ("route", &["auth", "config", "dialect", "error", "ir"]),
     ("auth", &["config", "error", "net"]),
     ("credential", &["auth", "config", "error", "net"]),

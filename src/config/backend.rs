@@ -5,8 +5,11 @@ use std::time::Duration;
 use http::Uri;
 
 use super::auth::{Auth, Method};
+use super::breaker::Breaker;
 use super::ca::CaBundle;
+use super::capacity::Capacity;
 use super::credential::{APPS, Around, Credential};
+use super::health::Health;
 use super::node::Node;
 use super::route::Route;
 use super::url;
@@ -20,6 +23,10 @@ const URL: &str = "a URL such as `https://host/path`";
 
 /// The dialects whose streams may be passed as they are.
 const VERBATIM: [&str; 2] = ["responses", "chat_completions"];
+
+/// What a backend may say.
+const KEYS: [&str; 11] =
+    ["url", "dialect", "verbatim", "credential", "identity", "model", "timeouts", "limits", "breaker", "health", "ca"];
 
 /// One place that answers.
 #[derive(Clone, Debug)]
@@ -40,6 +47,12 @@ pub struct Backend {
     pub model: Option<String>,
     /// How long it may take.
     pub timeouts: BackendTimeouts,
+    /// How much it is given at a time; as much as comes if nothing is said.
+    pub limits: Option<Capacity>,
+    /// When it counts as unwell.
+    pub breaker: Breaker,
+    /// How it is asked whether it is there, if it is.
+    pub health: Option<Health>,
     /// The authorities that are trusted for its TLS, if not the machine's.
     pub ca: Option<CaBundle>,
 }
@@ -71,14 +84,22 @@ pub struct BackendTimeouts {
     pub first_byte: Duration,
     /// Between two pieces of an answer.
     pub idle: Duration,
-    /// For the whole answer.
+    /// For the whole of a plain answer, from the request on.
     pub total: Duration,
+    /// For the whole of a stream, if there is a limit: one that goes on is healthy, however long it is.
+    pub stream_total: Option<Duration>,
 }
 
 impl Default for BackendTimeouts {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { connect: seconds(2), first_byte: seconds(300), idle: seconds(300), total: seconds(600) }
+        Self {
+            connect: seconds(2),
+            first_byte: seconds(300),
+            idle: seconds(300),
+            total: seconds(600),
+            stream_total: None,
+        }
     }
 }
 
@@ -108,7 +129,8 @@ pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
     for (place, unused) in declared.iter().enumerate() {
         let split = || routes.iter().flat_map(|route| &route.split).any(|share| share.backend == place);
         let mirrored = || routes.iter().filter_map(|route| route.shadow.as_ref()).any(|shadow| shadow.to == place);
-        if !split() && !mirrored() {
+        let falls_back = || routes.iter().filter_map(|route| route.fallback).any(|fallback| fallback.to == place);
+        if !split() && !mirrored() && !falls_back() {
             unused.node.warn("no route uses this backend");
         }
     }
@@ -116,8 +138,7 @@ pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
 
 impl Backend {
     fn read(name: String, node: &Node<'_>, auth: Option<&Auth>, workspace: Option<&Option<Workspace>>) -> Option<Self> {
-        let fields =
-            node.fields(&["url", "dialect", "verbatim", "credential", "identity", "model", "timeouts", "ca"])?;
+        let fields = node.fields(&KEYS)?;
         let url = fields.required("url", URL).and_then(url);
         let names: Vec<_> = dialect::BACKENDS.iter().map(|dialect| (dialect.name(), *dialect)).collect();
         let written: Vec<_> = names.iter().map(|(name, _)| *name).collect();
@@ -130,6 +151,9 @@ impl Backend {
         let identity = fields.or("identity", Identity::default(), |node| node.word("identity", &IDENTITIES));
         let model = fields.or("model", None, |node| Some(Some(node.text("the name of a model")?.value.to_string())));
         let timeouts = fields.or("timeouts", BackendTimeouts::default(), BackendTimeouts::read);
+        let limits = fields.or("limits", None, |node| Capacity::read(node).map(Some));
+        let breaker = fields.or("breaker", Breaker::default(), Breaker::read);
+        let health = fields.or("health", None, |node| Health::read(node).map(Some));
         let ca = fields.or("ca", None, |node| CaBundle::read(node).map(Some));
         if let (Some(url), Some(credential)) = (&url, &credential) {
             warn_of_credential(fields.optional("credential").unwrap_or(node), url, credential, auth);
@@ -143,6 +167,9 @@ impl Backend {
             identity: identity?,
             model: model?,
             timeouts: timeouts?,
+            limits: limits?,
+            breaker: breaker?,
+            health: health?,
             ca: ca?,
         })
     }
@@ -150,13 +177,20 @@ impl Backend {
 
 impl BackendTimeouts {
     fn read(node: &Node<'_>) -> Option<Self> {
-        let fields = node.fields(&["connect", "first_byte", "idle", "total"])?;
+        let fields = node.fields(&["connect", "first_byte", "idle", "total", "stream_total"])?;
         let default = Self::default();
         let connect = fields.or("connect", default.connect, Node::deadline);
         let first_byte = fields.or("first_byte", default.first_byte, Node::deadline);
         let idle = fields.or("idle", default.idle, Node::deadline);
         let total = fields.or("total", default.total, Node::deadline);
-        Some(Self { connect: connect?, first_byte: first_byte?, idle: idle?, total: total? })
+        let stream_total = fields.or("stream_total", None, |node| node.deadline().map(Some));
+        Some(Self {
+            connect: connect?,
+            first_byte: first_byte?,
+            idle: idle?,
+            total: total?,
+            stream_total: stream_total?,
+        })
     }
 }
 

@@ -2,9 +2,7 @@
 
 /// Where it would stand; `*` is any name or place. When one of these is built, its line goes.
 const LATER: &[&str] = &[
-    "backends.*.limits",
     "listen.admin.tls",
-    "routes.*.fallback",
     "routes.*.match.body",
     "routes.*.match.caller",
     "routes.*.match.header",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::capacity::count;
 use super::node::Node;
 
 /// Smallest room for a request's head: hyper accepts no smaller buffer.
@@ -123,23 +124,43 @@ pub struct ClientLimits {
     pub connections: usize,
     /// Most bytes of one answer's content that are held for whoever needs it whole.
     pub answer: usize,
+    /// Most requests at a time that go to backends.
+    pub in_flight: usize,
+    /// Most of these of one caller, if there is a limit.
+    pub per_caller: Option<usize>,
 }
 
 impl Default for ClientLimits {
     fn default() -> Self {
-        Self { head: 64 << 10, body: 16 << 20, connections: 10_000, answer: 16 << 20 }
+        Self {
+            head: 64 << 10,
+            body: 16 << 20,
+            connections: 10_000,
+            answer: 16 << 20,
+            in_flight: 10_000,
+            per_caller: None,
+        }
     }
 }
 
 impl ClientLimits {
     pub(super) fn read(node: &Node<'_>) -> Option<Self> {
-        let fields = node.fields(&["head", "body", "connections", "answer"])?;
+        let fields = node.fields(&["head", "body", "connections", "answer", "in_flight", "per_caller"])?;
         let default = Self::default();
         let head = fields.or("head", default.head, head);
         let body = fields.or("body", default.body, Node::size);
         let connections = fields.or("connections", default.connections, connections);
         let answer = fields.or("answer", default.answer, Node::size);
-        Some(Self { head: head?, body: body?, connections: connections?, answer: answer? })
+        let in_flight = fields.or("in_flight", default.in_flight, |node| count(node, "requests"));
+        let per_caller = fields.or("per_caller", default.per_caller, |node| count(node, "requests").map(Some));
+        Some(Self {
+            head: head?,
+            body: body?,
+            connections: connections?,
+            answer: answer?,
+            in_flight: in_flight?,
+            per_caller: per_caller?,
+        })
     }
 }
 

@@ -10,9 +10,14 @@ use std::path::Path;
 mod allow;
 mod auth;
 mod backend;
+mod breaker;
 mod ca;
+mod capacity;
 mod credential;
 mod date;
+mod deadlines;
+mod fallback;
+mod health;
 mod interpolate;
 mod later;
 mod listen;
@@ -23,6 +28,7 @@ mod pat;
 mod pattern;
 mod plan;
 mod problem;
+mod retry;
 mod route;
 mod secret;
 mod shadow;
@@ -37,13 +43,19 @@ mod workspace;
 pub use allow::Allow;
 pub use auth::{Auth, Method};
 pub use backend::{Backend, BackendTimeouts, Identity};
+pub use breaker::Breaker;
 pub use ca::CaBundle;
+pub use capacity::Capacity;
 pub use credential::{Client, ClientCredentials, Credential, Exchange, Place, TokenEndpoint};
+pub use deadlines::RouteTimeouts;
+pub use fallback::{Conversations, Fallback, On};
+pub use health::Health;
 pub use listen::{ClientLimits, ClientTimeouts, Listen, Tls};
 pub use oauth::{Algorithm, Oauth};
 pub use pat::{Pat, PatToken, read_tokens};
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
+pub use retry::{Retries, Retry};
 pub use route::{AnswerShape, Route, Rule, Share};
 pub use secret::Secret;
 pub use shadow::{Budget, Safe, Shadow, ShadowLimits, SideEffects};
@@ -66,6 +78,8 @@ pub struct Config {
     pub limits: ClientLimits,
     /// How long we wait for clients.
     pub timeouts: ClientTimeouts,
+    /// How much may be sent again, all routes together.
+    pub retries: Retries,
     /// The Databricks workspace behind it all, if there is one.
     pub workspace: Option<Workspace>,
     /// Who may call.
@@ -149,10 +163,12 @@ fn read_text(path: &Path) -> Result<String, Problems> {
 
 /// Reads every section, whatever is wrong in the others; none if any could not be read.
 fn read(root: &Node<'_>) -> Option<Config> {
-    let fields = root.fields(&["listen", "limits", "timeouts", "workspace", "auth", "backends", "routes", "store"])?;
+    let fields =
+        root.fields(&["listen", "limits", "timeouts", "retries", "workspace", "auth", "backends", "routes", "store"])?;
     let listen = fields.or("listen", Listen::default(), Listen::read);
     let limits = fields.or("limits", ClientLimits::default(), ClientLimits::read);
     let timeouts = fields.or("timeouts", ClientTimeouts::default(), ClientTimeouts::read);
+    let retries = fields.or("retries", Retries::default(), Retries::read);
     let workspace = fields.or("workspace", None, |node| Workspace::read(node).map(Some));
     let around = auth::Around { listen: listen.as_ref(), workspace: workspace.as_ref() };
     let auth = fields.required("auth", auth::CHOICES).and_then(|node| Auth::read(node, &around));
@@ -167,6 +183,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         listen: listen?,
         limits: limits?,
         timeouts: timeouts?,
+        retries: retries?,
         workspace: workspace?,
         auth: auth?,
         backends: declared.into_iter().map(|declared| declared.backend).collect::<Option<_>>()?,

@@ -8,6 +8,8 @@ use super::{
     Share, SideEffects, Store, TokenEndpoint,
 };
 
+mod calls;
+
 /// Width of the first column: the longest label and a gap.
 const LABEL: usize = 12;
 
@@ -51,11 +53,13 @@ impl Config {
         page.row(
             "limits",
             format!(
-                "head {}, body {}, answer {}, {} connections",
+                "head {}, body {}, answer {}, {} connections, {} requests at a time{}",
                 spell_size(limits.head),
                 spell_size(limits.body),
                 spell_size(limits.answer),
-                limits.connections
+                limits.connections,
+                limits.in_flight,
+                limits.per_caller.map(|most| format!(", {most} of one caller")).unwrap_or_default()
             ),
         );
         page.row(
@@ -70,6 +74,8 @@ impl Config {
                 spell(timeouts.keep_alive)
             ),
         );
+        let (share, least) = (self.retries.share, self.retries.least);
+        page.row("retries", format!("{share} % of the requests, all routes together; {least} a second are free"));
     }
 
     fn route_plan(&self, route: &Route, page: &mut Page) {
@@ -96,6 +102,7 @@ impl Config {
                 "the agent's own calls are hidden"
             },
         );
+        self.calls_plan(route, page);
         if let Some(shadow) = &route.shadow {
             self.shadow_plan(shadow, page);
         }
@@ -178,7 +185,6 @@ fn callers_of(route: &Route, page: &mut Page) {
 
 fn backend_plan(backend: &Backend, page: &mut Page) {
     let verbatim = if backend.verbatim { ", verbatim" } else { "" };
-    let timeouts = &backend.timeouts;
     let query = if backend.url.query().is_some() { "?..." } else { "" };
     page.line(format!("  {}", backend.name));
     page.row("url", format!("{}{query}", without_query(&backend.url)));
@@ -192,16 +198,7 @@ fn backend_plan(backend: &Backend, page: &mut Page) {
         Identity::Forwarded => page.row("is told", "who calls"),
         Identity::ForwardedWithToken => page.row("is told", "who calls, with their token"),
     }
-    page.row(
-        "deadlines",
-        format!(
-            "connect {}, first byte {}, idle {}, total {}",
-            spell(timeouts.connect),
-            spell(timeouts.first_byte),
-            spell(timeouts.idle),
-            spell(timeouts.total)
-        ),
-    );
+    calls::backend(backend, page);
 }
 
 /// A query may hold a key.
@@ -294,8 +291,9 @@ routes:
 listeners
      clients     127.0.0.1:8080
      admin       127.0.0.1:9090
-     limits      head 64KiB, body 16MiB, answer 16MiB, 10000 connections
+     limits      head 64KiB, body 16MiB, answer 16MiB, 10000 connections, 10000 requests at a time
      timeouts    head 10s, body 30s, idle 1m, send 1m, drain 2m, keep-alive 15s
+     retries     20 % of the requests, all routes together; 3 a second are free
 
 callers
      pat         ci
@@ -306,11 +304,13 @@ backends
      dialect     chat_agent
      credential  the caller's own
      deadlines   connect 2s, first byte 5m, idle 5m, total 10m
+     breaker     opens after 5 failures in a row, or below 80 % of 20 in 30s; for 5s to 1m
   app
      url         https://app.example.com/responses?...
      dialect     responses
      credential  a token of ours
      deadlines   connect 500ms, first byte 90s, idle 5m, total 10m
+     breaker     opens after 5 failures in a row, or below 80 % of 20 in 30s; for 5s to 1m
 
 routes, of which the first that matches wins
   1. support
@@ -320,12 +320,14 @@ routes, of which the first that matches wins
      sticky by   user
      answers     OpenAI, with the fields of chat_agent beside it
      tools       the agent's own calls are hidden
+     retries     up to 2 of what cannot have begun
   2. rest
      takes       everything
      split       app     100 %
      sticky by   any explicit conversation id
      answers     OpenAI
      tools       the agent's own calls are shown
+     retries     up to 2 of what cannot have begun
 
 kept over restarts
      store       SQLite in cutover.db

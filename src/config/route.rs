@@ -4,8 +4,11 @@ use http::HeaderName;
 
 use super::allow::Allow;
 use super::backend::Declared;
+use super::deadlines::RouteTimeouts;
+use super::fallback::Fallback;
 use super::node::{Fields, Node};
 use super::pattern::Pattern;
+use super::retry::Retry;
 use super::shadow::Shadow;
 use super::split;
 use crate::dialect::{ALL, Dialect};
@@ -20,6 +23,22 @@ const ANSWERS: [(&str, AnswerShape); 3] =
 
 /// The dialects that a client may know as chat from before OpenAI paths.
 const LEGACY: [&str; 2] = ["chat_agent", "chat_model"];
+
+/// What a route may say.
+const KEYS: [&str; 12] = [
+    "name",
+    "match",
+    "allow",
+    "split",
+    "sticky",
+    "answer",
+    "legacy_dialect",
+    "show_server_tools",
+    "timeouts",
+    "retry",
+    "fallback",
+    "shadow",
+];
 
 /// One route.
 #[derive(Clone, Debug)]
@@ -41,6 +60,12 @@ pub struct Route {
     pub legacy_dialect: Option<&'static dyn Dialect>,
     /// Whether clients on OpenAI paths see the calls that the agent ran itself.
     pub show_server_tools: bool,
+    /// How long its backends may take, where that is not what they say themselves.
+    pub timeouts: RouteTimeouts,
+    /// What it sends again.
+    pub retry: Retry,
+    /// Who answers when the backend of the split does not.
+    pub fallback: Option<Fallback>,
     /// Its mirror, if it has one.
     pub shadow: Option<Shadow>,
 }
@@ -118,9 +143,7 @@ fn check_reach(routes: &[(&Node<'_>, &Route)]) {
 
 impl Route {
     fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option<Self> {
-        let keys =
-            ["name", "match", "allow", "split", "sticky", "answer", "legacy_dialect", "show_server_tools", "shadow"];
-        let fields = node.fields(&keys)?;
+        let fields = node.fields(&KEYS)?;
         let name = fields.required("name", "a name such as `support`").and_then(Node::name);
         let rule = fields.or("match", Rule::default(), Rule::read);
         let allow = fields.or("allow", Allow::default(), Allow::read);
@@ -129,6 +152,9 @@ impl Route {
         let legacy_clients = legacy_clients(&fields, split.as_deref(), backends);
         let answer = fields.or("answer", AnswerShape::default(), |node| answer(node, legacy_clients));
         let show_server_tools = fields.or("show_server_tools", false, Node::flag);
+        let timeouts = fields.or("timeouts", RouteTimeouts::default(), RouteTimeouts::read);
+        let retry = fields.or("retry", Retry::default(), Retry::read);
+        let fallback = fields.or("fallback", None, |node| Fallback::read(node, backends, split.as_deref()).map(Some));
         let shadow = fields.or("shadow", None, |node| Shadow::read(node, split.as_deref(), backends).map(Some));
         Some(Self {
             name: name?,
@@ -139,6 +165,9 @@ impl Route {
             answer: answer?,
             legacy_dialect: legacy_clients?.0,
             show_server_tools: show_server_tools?,
+            timeouts: timeouts?,
+            retry: retry?,
+            fallback: fallback?,
             shadow: shadow?,
         })
     }

@@ -44,6 +44,7 @@ pub(super) fn read(node: &Node<'_>, backends: Option<&[Declared<'_>]>) -> Option
     )
 }
 
+/// The place of a backend by its name.
 pub(super) fn find(node: &Node<'_>, name: &str, backends: &[Declared<'_>]) -> Option<usize> {
     backends.iter().position(|backend| backend.name == name).or_else(|| {
         let names: Vec<_> = backends.iter().map(|backend| backend.name.as_str()).collect();

@@ -34,6 +34,14 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     number.checked_mul(scale).map(Duration::from_millis).filter(|duration| *duration <= LONGEST)
 }
 
+/// `20%`: whole percents, at most all.
+pub(super) fn percent(text: &str) -> Option<u32> {
+    match split(text)? {
+        (number, "%") => u32::try_from(number).ok().filter(|percent| *percent <= 100),
+        _ => None,
+    }
+}
+
 /// A whole number and what follows it.
 fn split(text: &str) -> Option<(u64, &str)> {
     let (number, unit) = text.split_at_checked(text.bytes().take_while(u8::is_ascii_digit).count())?;
@@ -87,6 +95,14 @@ mod tests {
         assert_eq!(duration("1h"), Some(Duration::from_secs(3600)));
         for wrong in ["10", "-1s", "1d", "1.5s", "s", "", "25h", "18446744073709551615h"] {
             assert_eq!(duration(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn percents_are_whole_and_at_most_all() {
+        assert_eq!([percent("0%"), percent("20%"), percent("100 %")], [Some(0), Some(20), Some(100)]);
+        for wrong in ["20", "101%", "-1%", "2.5%", "%", ""] {
+            assert_eq!(percent(wrong), None, "{wrong}");
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 
-use crate::auth::Caller as Who;
+use crate::auth::{Caller as Who, Kind};
 use crate::config;
 use crate::error::Error;
 
@@ -37,6 +37,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// Nobody: for what we ask on our own account.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self { caller: Arc::new(Who::named("", Kind::Anonymous)), authorization: None }
+    }
+
     /// A caller with its own `Authorization`.
     #[must_use]
     pub fn new(caller: Arc<Who>, authorization: Option<&HeaderValue>) -> Self {

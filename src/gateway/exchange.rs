@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use http::{HeaderValue, Request, StatusCode};
 use tokio::sync::mpsc;
 
+use super::admission::Admitted;
 use super::receive::Entrance;
 use super::translate::Outbound;
 use crate::auth::Caller;
 use crate::dialect::Surface;
 use crate::error::Error;
 use crate::route::Route;
-use crate::telemetry::{Arm, Metrics, Outcome};
-use crate::upstream::Backend;
+use crate::telemetry::{Arm, Metrics, Outcome, Reason};
+use crate::upstream::{Backend, Held};
 
 /// Who is told about finished exchanges; a bounded queue that nobody waits for.
 pub type Observer = Option<mpsc::Sender<Summary>>;
@@ -32,6 +33,10 @@ pub struct Exchange {
     error: Option<(&'static str, String)>,
     started: Instant,
     arm: Option<Arm>,
+    /// Our own place that it takes.
+    admitted: Option<Admitted>,
+    /// The backend's time that it has, from before the call until it is over.
+    held: Option<Held>,
     metrics: Arc<Metrics>,
     observer: Observer,
 }
@@ -61,6 +66,12 @@ pub struct Summary {
     pub bytes: u64,
     /// Fields that were left out of the request.
     pub dropped: String,
+    /// How often backends were called for it.
+    pub attempts: u32,
+    /// The backend that it was routed to, where another one was asked in its place.
+    pub instead_of: String,
+    /// Why another one was asked.
+    pub fallback: &'static str,
 }
 
 impl Exchange {
@@ -75,6 +86,8 @@ impl Exchange {
             error: None,
             started: Instant::now(),
             arm: None,
+            admitted: None,
+            held: None,
             metrics,
             observer,
         }
@@ -89,6 +102,49 @@ impl Exchange {
             arm.in_flight.inc();
         }
         self.arm = arm;
+    }
+
+    /// It has one of the places that we have.
+    pub(super) fn admitted(&mut self, admitted: Admitted) {
+        self.admitted = Some(admitted);
+    }
+
+    /// Another backend is asked from now on.
+    pub(super) fn moved(&mut self, backend: &Backend, arm: Option<Arm>, reason: Reason) {
+        if let Some(arm) = &self.arm {
+            arm.in_flight.dec();
+            // One that was left alone was not asked and did not fail this time.
+            if reason != Reason::Open {
+                arm.count(Outcome::Replaced);
+            }
+        }
+        if let Some(arm) = &arm {
+            arm.in_flight.inc();
+        }
+        self.arm = arm;
+        self.summary.instead_of = std::mem::replace(&mut self.summary.backend, backend.name.clone());
+        self.summary.fallback = reason.name();
+        self.summary.backend_dialect = backend.dialect.name();
+    }
+
+    /// It has some of the backend's time, and the call begins.
+    pub(super) fn holds(&mut self, held: Held) {
+        self.summary.attempts += 1;
+        self.held = Some(held);
+    }
+
+    /// The backend has begun to answer.
+    pub(super) fn backend_answered(&mut self) {
+        if let Some(held) = &self.held {
+            held.answered();
+        }
+    }
+
+    /// A call failed; it may be made again, here or elsewhere.
+    pub(super) fn attempt_failed(&mut self, error: &Error) {
+        if let Some(held) = self.held.take() {
+            held.failed(error);
+        }
     }
 
     /// The request is ready for the backend.
@@ -135,6 +191,7 @@ impl Exchange {
 
     /// The exchange failed; the first failure counts.
     pub(super) fn failed(&mut self, error: &Error) {
+        self.attempt_failed(error);
         if self.error.is_none() {
             self.outcome = Some(Outcome::of(error));
             self.error = Some((error.facts().code, format!("{}: {}", error.message(), error.causes())));
@@ -161,6 +218,9 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let outcome = self.outcome.unwrap_or(Outcome::ClientGone);
+        if let Some(held) = self.held.take().filter(|_| outcome == Outcome::Complete) {
+            held.went_well();
+        }
         self.summary.outcome = outcome.name();
         self.summary.duration = self.started.elapsed();
         if let Some(arm) = &self.arm {
@@ -197,6 +257,9 @@ impl Exchange {
             code,
             reason,
             dropped = summary.dropped,
+            attempts = summary.attempts,
+            instead_of = summary.instead_of,
+            fallback = summary.fallback,
             bytes = summary.bytes,
             first_byte_ms = summary.first_byte.map(milliseconds),
             duration_ms = milliseconds(summary.duration),

@@ -7,6 +7,7 @@ use http::Method;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use super::course::Course;
 use super::exchange::Exchange;
 use super::snapshot::Snapshot;
 use super::translate::{self, Kept, Outbound, Plan};
@@ -45,21 +46,22 @@ impl Made {
     }
 
     /// The call to the backend that made it, in steps 3 to 5: there is no body to peek into, the id is the route.
-    pub(super) fn outbound(
+    pub(super) fn outbound<'s>(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &'s Snapshot,
         head: &Parts,
         caller: &Arc<Caller>,
         exchange: &mut Exchange,
-    ) -> Result<Outbound, Error> {
+    ) -> Result<(Course<'s>, Outbound), Error> {
         let wish = Wish::of(head.uri.query().unwrap_or_default())?;
         let decision = snapshot.routes.made(&self.id, caller)?;
-        let backend =
-            snapshot.backends.get(decision.backend).filter(|backend| backend.dialect.name() == Responses.name());
+        let mut course = Course::of(snapshot, &decision, exchange)?;
+        // Nobody else has the answer, so its backend is asked however it is.
+        course.forced = true;
+        let backend = Some(course.backend()?).filter(|backend| backend.dialect.name() == Responses.name());
         let (Some(backend), Some(theirs)) = (backend, backends_id(&self.id)) else {
             return Err(Error::new(Kind::AnswerNotFound, "the agent that made this answer keeps none").param("id"));
         };
-        exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
         let rest = match (self.cancel, wish.stream) {
             (true, _) => (Method::POST, format!("/{theirs}/cancel")),
             (false, false) => (Method::GET, format!("/{theirs}")),
@@ -91,7 +93,8 @@ impl Made {
             verbatim: false,
             kept: Kept::Found,
         };
-        Ok(Outbound { backend: Arc::clone(backend), call, plan, dropped: Dropped::default(), unknown: 0 })
+        let backend = Arc::clone(backend);
+        Ok((course, Outbound { backend, call, plan, dropped: Dropped::default(), unknown: 0 }))
     }
 }
 

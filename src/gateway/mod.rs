@@ -11,12 +11,15 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 use crate::config::ClientLimits;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::ir;
 use crate::route::Peek;
 use crate::server::PeerName;
 use crate::telemetry::Metrics;
 
+mod admission;
+mod call;
+mod course;
 mod exchange;
 mod lookup;
 mod made;
@@ -32,9 +35,10 @@ pub use exchange::{Exchange, Observer, Summary};
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;
 
+use call::Received;
+use course::Course;
 use receive::Entrance;
 use relay::Answered;
-use translate::{Arrived, Outbound};
 use workspace::Workspace;
 
 /// What serves clients.
@@ -95,39 +99,27 @@ async fn serve(snapshot: &Snapshot, request: Request<Incoming>, exchange: &mut E
     if entrance == Entrance::Workspace {
         return pass(snapshot, &head, incoming, |workspace| workspace.allows(head.uri.path())).await;
     }
+    exchange.admitted(snapshot.admission.admit(&snapshot.limits, &caller)?);
     if let Entrance::Made(made) = &entrance {
-        let outbound = made.outbound(snapshot, &head, &caller, exchange)?;
-        return answered(snapshot, outbound, exchange).await.map_err(made::unknown);
+        let (course, outbound) = made.outbound(snapshot, &head, &caller, exchange)?;
+        return call::answered(course, outbound, None, exchange).await.map_err(made::unknown);
     }
     let bytes = receive::body(incoming, &snapshot.limits, &snapshot.timeouts).await?;
-    let outbound = {
+    let received = Received { entrance: &entrance, head: &head, bytes: &bytes, caller: &caller };
+    let (course, outbound) = {
         // 3. Peek: the body's top-level fields, read no further.
         let body = ir::Body::parse(&bytes)?;
         let model = entrance.model(&body)?;
         let (path, headers) = (head.uri.path(), &head.headers);
         let peek = Peek { model: model.as_deref(), path, caller: &caller, headers, body: &body };
-        // 4. Route.
+        // 4. Route, around a backend that is left alone.
         let decision = snapshot.routes.pick(peek)?;
-        let Some(backend) = snapshot.backends.get(decision.backend) else {
-            return Err(Error::new(Kind::Internal, "the route names a backend that is not there"));
-        };
-        exchange.routed(decision.route, backend, snapshot.arm(decision.index, decision.backend));
+        let course = Course::of(snapshot, &decision, exchange)?.around(&body, headers, exchange)?;
         // 5. Translate the request.
-        let (entrance, id) = (&entrance, &exchange.request_id);
-        let arrived = Arrived { entrance, bytes: &bytes, body: &body, headers, caller: &caller, id };
-        translate::request(&arrived, decision.route, Arc::clone(backend))?
+        (course, received.translated(&body, &course, course.backend()?, exchange)?)
     };
-    answered(snapshot, outbound, exchange).await
-}
-
-/// Steps 6 and 7.
-async fn answered(snapshot: &Snapshot, outbound: Outbound, exchange: &mut Exchange) -> Result<Answered, Error> {
-    exchange.translated(&outbound);
-    // 6. Call.
-    let reply = outbound.backend.call(outbound.call).await?;
-    exchange.first_byte();
-    // 7. Relay.
-    relay::answer(reply, outbound.plan, &snapshot.limits, &snapshot.timeouts, exchange).await
+    // 6. Call, again or elsewhere if need be. 7. Relay.
+    call::answered(course, outbound, Some(received), exchange).await
 }
 
 /// The way of what is the workspace's to answer, if there is one that may be asked this.

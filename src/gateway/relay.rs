@@ -20,6 +20,7 @@ use crate::ir::{Answer, Assembler, Event, Fragment};
 use crate::route::{mint_seed, tag};
 use crate::upstream::{self, Feed, Form, Reply};
 
+mod hold;
 mod keep_alive;
 
 use keep_alive::KeepAlive;
@@ -54,7 +55,8 @@ pub(super) async fn answer(
         }
         (Form::Plain, stream) => {
             let timeouts = &plan.backend.timeouts;
-            let allowed = upstream::Limits { bytes: limits.answer, idle: timeouts.idle, total: timeouts.total };
+            let total = timeouts.total.saturating_sub(reply.asked.elapsed());
+            let allowed = upstream::Limits { bytes: limits.answer, idle: timeouts.idle, total };
             let body = upstream::whole(reply.body, allowed).await?;
             if plan.verbatim && !stream {
                 return Ok(Answered::Plain(body));
@@ -89,16 +91,17 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits, exchange: &mut Exchange
 /// A stream for a client that wants the whole at once.
 async fn collect(reply: Reply, plan: Plan, limits: &ClientLimits) -> Result<Answer, Error> {
     let total = plan.backend.timeouts.total;
+    let until = reply.asked + total;
     let assembler = assembler(&plan, limits, true);
     let (client, kept) = (plan.client, plan.kept);
-    let mut feed = Feed::new(reply.body, plan.backend, plan.follow, limits.answer);
+    let mut feed = Feed::new(reply, plan.backend, plan.follow, limits.answer);
     let mut transcoder = Transcoder::new(plan.reader, assembler, None, limits.answer);
     let reading = async {
         while !transcoder.ended() {
             std::future::poll_fn(|cx| feed.poll(cx, &mut transcoder)).await;
         }
     };
-    if tokio::time::timeout(total, reading).await.is_err() {
+    if tokio::time::timeout_at(until.into(), reading).await.is_err() {
         let message = format!("the agent's answer was not complete within {} s", total.as_secs_f32());
         return Err(Error::new(Kind::TotalTimeout, message));
     }
@@ -116,8 +119,12 @@ fn finished(mut answer: Answer, client: &dyn Dialect, kept: Kept) -> Result<Answ
             let message = "the agent went on in the background, which nobody asked for";
             Err(Error::new(Kind::BackendGarbage, message))
         }
-        None => Err(Error::new(Kind::Cut, "the agent's answer has no end")),
+        None => Err(no_end()),
     }
+}
+
+fn no_end() -> Error {
+    Error::new(Kind::Cut, "the agent's answer has no end")
 }
 
 fn write(client: &dyn Dialect, ask: &Ask, answer: &Answer) -> Bytes {
@@ -182,7 +189,7 @@ impl Relay {
         let mut transcoder = Transcoder::new(plan.reader, assembler, writer, limits.answer);
         transcoder.start();
         Self {
-            feed: Feed::new(reply.body, plan.backend, plan.follow, limits.answer),
+            feed: Feed::new(reply, plan.backend, plan.follow, limits.answer),
             transcoder,
             abort: verbatim.is_some() || plan.ask.surface == Surface::Invocations,
             keep_alive: verbatim.is_none().then(|| KeepAlive::new(plan.ask.surface, keep_alive)),
@@ -289,7 +296,10 @@ impl Relay {
 
 /// Whether the backend's stream ended where it should not have, without a word.
 fn broke_off(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Cut | Kind::BackendGarbage | Kind::IdleTimeout | Kind::FirstByteTimeout)
+    matches!(
+        error.kind(),
+        Kind::Cut | Kind::BackendGarbage | Kind::IdleTimeout | Kind::FirstByteTimeout | Kind::TotalTimeout
+    )
 }
 
 /// The body of an answer to a client.

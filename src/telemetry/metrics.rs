@@ -9,7 +9,8 @@ use prometheus::{
 };
 
 use super::Live;
-use crate::error::{Error, Fault};
+use super::calls::{BackendMeters, Calls, RouteMeters};
+use crate::error::{Error, Fault, Kind};
 
 /// Seconds; from a cached answer to the longest agents.
 const SECONDS: &[f64] =
@@ -28,12 +29,14 @@ pub enum Outcome {
     GatewayError,
     /// The client went away first.
     ClientGone,
+    /// The backend failed, and another one answered in its place.
+    Replaced,
 }
 
 impl Outcome {
     /// All of them, in the order of their numbers.
-    const ALL: [Self; 5] =
-        [Self::Complete, Self::ClientError, Self::BackendError, Self::GatewayError, Self::ClientGone];
+    const ALL: [Self; 6] =
+        [Self::Complete, Self::ClientError, Self::BackendError, Self::GatewayError, Self::ClientGone, Self::Replaced];
 
     /// Its label.
     #[must_use]
@@ -44,6 +47,7 @@ impl Outcome {
             Self::BackendError => "backend_error",
             Self::GatewayError => "gateway_error",
             Self::ClientGone => "client_gone",
+            Self::Replaced => "replaced",
         }
     }
 
@@ -68,6 +72,7 @@ pub struct Metrics {
     dropped_fields: IntCounterVec,
     unknown: IntCounterVec,
     errors: IntCounterVec,
+    calls: Calls,
     /// Of what is served now and why.
     pub live: Live,
     /// Open client connections.
@@ -137,6 +142,7 @@ impl Metrics {
                 &["route", "backend", "what"],
             )?,
             errors: counter("cutover_errors_total", "Errors told to clients, by code", &["code"])?,
+            calls: Calls::new()?,
             connections: IntGauge::new("cutover_connections", "Open client connections")?,
             offers_dropped: IntCounter::new(
                 "cutover_offers_dropped_total",
@@ -148,6 +154,7 @@ impl Metrics {
     }
 
     fn register(&self) -> Result<(), prometheus::Error> {
+        self.calls.register(&self.registry)?;
         self.registry.register(Box::new(self.requests.clone()))?;
         self.registry.register(Box::new(self.seconds.clone()))?;
         self.registry.register(Box::new(self.first_byte.clone()))?;
@@ -174,9 +181,34 @@ impl Metrics {
         }
     }
 
+    /// The handles of one backend.
+    #[must_use]
+    pub fn backend(&self, backend: &str) -> BackendMeters {
+        self.calls.backend(backend)
+    }
+
+    /// The handles of one route.
+    #[must_use]
+    pub fn route(&self, route: &str) -> RouteMeters {
+        self.calls.route(route)
+    }
+
+    /// A retry was asked for: whether the budget paid, and how many more it would pay for.
+    pub fn retry(&self, paid: bool, left: u64) {
+        self.calls.budget.set(i64::try_from(left).unwrap_or(i64::MAX));
+        if !paid {
+            self.calls.unpaid.inc();
+        }
+    }
+
     /// Counts an error; off the path of requests that go well, so a look-up by label is fine here.
     pub fn error(&self, error: &Error) {
         self.errors.with_label_values(&[error.facts().code]).inc();
+        match error.kind() {
+            Kind::GatewayFull => self.calls.gateway_full.inc(),
+            Kind::CallerFull => self.calls.caller_full.inc(),
+            _ => {}
+        }
     }
 
     /// The text exposition format.

@@ -3,9 +3,11 @@
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
+mod calls;
 mod live;
 mod metrics;
 
+pub use calls::{BackendMeters, Reason, RouteMeters};
 pub use live::{Live, StoreGauges};
 pub use metrics::{Arm, Metrics, Outcome};
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::source::{News, Source};
-use super::{Backend, Call, Form, Limits, whole};
+use super::{Backend, Call, Form, Limits, Reply, whole};
 use crate::dialect::Transcoder;
 use crate::error::{Error, Kind};
 
@@ -28,6 +28,8 @@ pub struct Feed {
     follow: Option<Call>,
     /// Most bytes of a rest that comes as one document.
     limit: usize,
+    /// When it must be over, if there is a limit to that.
+    until: Option<Instant>,
     /// The rest was asked for and is awaited.
     awaited: Option<Awaited>,
     /// What was asked for last, and how often.
@@ -39,7 +41,7 @@ type Awaited = Pin<Box<dyn Future<Output = Result<Rest, Error>> + Send>>;
 /// The rest of an answer.
 enum Rest {
     /// Goes on as a stream.
-    Stream(Incoming),
+    Stream(Reply),
     /// Came as one document.
     Whole(Bytes),
 }
@@ -47,8 +49,10 @@ enum Rest {
 impl Feed {
     /// The answer whose head has come; `follow` asks for the rest of a stream that stops, up to `limit` bytes of it.
     #[must_use]
-    pub fn new(body: Incoming, backend: Arc<Backend>, follow: Option<Call>, limit: usize) -> Self {
-        Self { source: source(body, &backend), backend, follow, limit, awaited: None, asked: (String::new(), 0) }
+    pub fn new(reply: Reply, backend: Arc<Backend>, follow: Option<Call>, limit: usize) -> Self {
+        let until = backend.timeouts.stream_total.map(|total| (reply.asked + total).into());
+        let source = Source::new(reply.body, &backend.timeouts, reply.asked.into(), until);
+        Self { source, backend, follow, limit, until, awaited: None, asked: (String::new(), 0) }
     }
 
     /// Takes the next news of the backend into the transcoder; the last of them ends its answer.
@@ -57,7 +61,10 @@ impl Feed {
             let rest = ready!(awaited.as_mut().poll(cx));
             self.awaited = None;
             match rest {
-                Ok(Rest::Stream(body)) => self.source = source(body, &self.backend),
+                Ok(Rest::Stream(reply)) => {
+                    let (timeouts, asked) = (&self.backend.timeouts, reply.asked.into());
+                    self.source = Source::new(reply.body, timeouts, asked, self.until);
+                }
                 Ok(Rest::Whole(body)) => transcoder.rest(&body),
                 Err(error) => self.stopped(Some(error), transcoder),
             }
@@ -112,17 +119,13 @@ impl Feed {
             if times > 1 {
                 tokio::time::sleep(WAIT * 2_u32.pow(times - 2)).await;
             }
-            let reply = backend.call(Call { rest: Some((Method::GET, path)), ..call }).await?;
+            let reply = backend.call(&Call { rest: Some((Method::GET, path)), ..call }).await?;
             if reply.form == Form::Stream {
-                return Ok(Rest::Stream(reply.body));
+                return Ok(Rest::Stream(reply));
             }
             let timeouts = &backend.timeouts;
             let allowed = Limits { bytes: limit, idle: timeouts.idle, total: timeouts.total };
             Ok(Rest::Whole(whole(reply.body, allowed).await?))
         }));
     }
-}
-
-fn source(body: Incoming, backend: &Backend) -> Source {
-    Source::new(body, backend.timeouts.first_byte, backend.timeouts.idle)
 }

@@ -1,8 +1,8 @@
-//! Calling backends: pooled connections, deadlines, and honest names for every way a call can fail.
+//! Calling backends: pooled connections, deadlines, limits, and how each backend is.
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -16,20 +16,39 @@ use crate::config;
 use crate::credential::{self, Client as Behalf, Credential};
 use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
-use crate::net::{Connector, TimedOut};
+use crate::net::Connector;
+use crate::telemetry::{BackendMeters, Reason};
 
 mod body;
+mod breaker;
+mod budget;
+mod checks;
+mod condition;
+mod failure;
 mod feed;
+mod held;
+mod latency;
+mod slots;
 mod source;
+mod window;
 
 pub use body::{Limits, whole};
+pub use budget::Budget;
+pub use condition::Health;
 pub use feed::Feed;
+pub use held::Held;
 pub use source::News;
+
+use checks::Checks;
+use condition::Condition;
+use failure::{failed, not_an_answer};
+use slots::Slots;
 
 /// Idle pooled connections are let go before the servers behind them usually do it.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
 /// A backend that can be called.
+#[derive(Clone)]
 pub struct Backend {
     /// Its name.
     pub name: String,
@@ -41,6 +60,12 @@ pub struct Backend {
     pub model: Option<String>,
     /// How long it may take.
     pub timeouts: config::BackendTimeouts,
+    /// When it counts as unwell.
+    breaker: config::Breaker,
+    /// How much it is given at a time, if that is limited.
+    slots: Option<(Arc<Slots>, config::Capacity)>,
+    condition: Arc<Condition>,
+    meters: BackendMeters,
     /// What it is told of the caller.
     identity: config::Identity,
     /// What we present.
@@ -48,6 +73,7 @@ pub struct Backend {
     /// What the config says of it.
     credential_config: config::Credential,
     url: Uri,
+    ca: Option<config::CaBundle>,
     client: Client<Connector, Full<Bytes>>,
 }
 
@@ -57,6 +83,8 @@ pub struct Reply {
     pub form: Form,
     /// The body.
     pub body: Incoming,
+    /// When it was asked for.
+    pub asked: Instant,
 }
 
 /// What kind of body a backend sends.
@@ -84,61 +112,117 @@ pub struct Call {
 }
 
 impl Backend {
-    /// A backend of a config. Where `previous` presents the same, what has been issued to it is kept.
+    /// A backend of a config. Where `previous` presents the same, what has been issued to it is kept; where it has the
+    /// same URL, what is known of how it is.
     ///
     /// # Errors
     /// When certificate authorities or secrets cannot be read.
-    pub fn new(config: &config::Backend, previous: Option<&Self>) -> io::Result<Self> {
-        let connector = Connector::new(&config.url, config.timeouts.connect, config.ca.as_ref())?;
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .build(connector);
+    pub fn new(config: &config::Backend, previous: Option<&Self>, meters: BackendMeters) -> io::Result<Self> {
+        let client = client(&config.url, config.timeouts.connect, config.ca.as_ref())?;
+        let known = previous.filter(|previous| previous.url == config.url);
+        let condition = known.map_or_else(Arc::default, |previous| Arc::clone(&previous.condition));
+        let slots = config.limits.map(|capacity| (condition.slots(capacity.in_flight), capacity));
         let same = previous.filter(|previous| previous.credential_config == config.credential);
         let credential = match same {
             Some(previous) => Arc::clone(&previous.credential),
             None => credential::of(&config.credential)?,
         };
+        condition.check(Checks::start(config, &credential, &meters, Arc::downgrade(&condition))?);
         Ok(Self {
             name: config.name.clone(),
             dialect: config.dialect,
             verbatim: config.verbatim,
             model: config.model.clone(),
             timeouts: config.timeouts,
+            breaker: config.breaker,
+            slots,
+            condition,
+            meters,
             identity: config.identity,
             credential,
             credential_config: config.credential.clone(),
             url: config.url.clone(),
+            ca: config.ca.clone(),
             client,
         })
     }
 
-    /// Makes a call and waits for the answer's head. Dropping the future ends the call at once.
+    /// The same backend under other deadlines.
+    ///
+    /// # Errors
+    /// When certificate authorities cannot be read.
+    pub fn within(&self, timeouts: config::BackendTimeouts) -> io::Result<Self> {
+        let client = match timeouts.connect == self.timeouts.connect {
+            true => self.client.clone(),
+            // How long a connection may take is the pool's to know, which opens them.
+            false => client(&self.url, timeouts.connect, self.ca.as_ref())?,
+        };
+        Ok(Self { timeouts, client, ..self.clone() })
+    }
+
+    /// How it is, for operators.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.condition.health(&self.breaker)
+    }
+
+    /// How long requests are kept away from it, as far as is known; none if they are not.
+    #[must_use]
+    pub fn pause(&self) -> Option<Duration> {
+        self.condition.pause(&self.breaker)
+    }
+
+    /// A call to it was made again for this reason.
+    pub fn count_retry(&self, reason: Reason) {
+        self.meters.retry(reason).inc();
+    }
+
+    /// Whether its last words were failures.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.condition.is_failing()
+    }
+
+    /// Makes a call and waits for the answer's head, until the first-byte deadline. Dropping the future ends the call at
+    /// once.
     ///
     /// # Errors
     /// Everything that is not a successful answer of a known kind, under its name.
-    pub async fn call(&self, call: Call) -> Result<Reply, Error> {
+    pub async fn call(&self, call: &Call) -> Result<Reply, Error> {
+        self.call_until(call, Instant::now() + self.timeouts.first_byte).await
+    }
+
+    /// The same with a deadline of the caller's.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn call_until(&self, call: &Call, until: Instant) -> Result<Reply, Error> {
         let mut shown = self.credential.present(&call.client).header().await?;
-        let mut response = self.send(&call, shown.as_ref()).await?;
+        let asked = Instant::now();
+        let mut response = self.send(call, shown.as_ref(), until).await?;
         // Whoever refuses a token has not begun to act, and nothing has gone to the client: once more with a fresh one.
         if response.status() == StatusCode::UNAUTHORIZED
             && let Some(refused) = &shown
             && let Some(fresh) = self.credential.renew(&call.client, refused).await
         {
-            response = self.send(&call, Some(&fresh)).await?;
+            response = self.send(call, Some(&fresh), until).await?;
             shown = Some(fresh);
         }
         if !response.status().is_success() {
             return Err(self.refused(response, &call.client, shown.as_ref()).await);
         }
         let Some(form) = form(response.headers()) else { return Err(not_an_answer(response.headers())) };
-        Ok(Reply { form, body: response.into_body() })
+        Ok(Reply { form, body: response.into_body(), asked })
     }
 
-    async fn send(&self, call: &Call, credential: Option<&HeaderValue>) -> Result<Response<Incoming>, Error> {
+    async fn send(
+        &self,
+        call: &Call,
+        credential: Option<&HeaderValue>,
+        until: Instant,
+    ) -> Result<Response<Incoming>, Error> {
         let request = self.request(call, credential)?;
-        match tokio::time::timeout(self.timeouts.first_byte, self.client.request(request)).await {
+        match tokio::time::timeout_at(until.into(), self.client.request(request)).await {
             Err(_) => Err(self.silent()),
             Ok(Err(error)) => Err(failed(error)),
             Ok(Ok(response)) => Ok(response),
@@ -178,7 +262,7 @@ impl Backend {
         let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
         let limits = Limits { bytes: MOST, idle: self.timeouts.idle, total: self.timeouts.total };
         let body = whole(response.into_body(), limits).await.unwrap_or_default();
-        let error = self.dialect.read_error(status, retry_after, &without(body, shown));
+        let error = self.dialect.read_error(status, retry_after, &without(body, shown)).told(status);
         if error.kind() == Kind::BackendRefusedCredential && self.credential.is_clients(client) {
             // The caller's own token was refused: that is the caller's to mend, so it sees the status it would have seen.
             let kind = if status == StatusCode::FORBIDDEN { Kind::Forbidden } else { Kind::Unauthenticated };
@@ -186,6 +270,15 @@ impl Backend {
         }
         error
     }
+}
+
+fn client(url: &Uri, connect: Duration, ca: Option<&config::CaBundle>) -> io::Result<Client<Connector, Full<Bytes>>> {
+    let connector = Connector::new(url, connect, ca)?;
+    Ok(Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .build(connector))
 }
 
 /// The URL with `path` behind its own path, in place of its query.
@@ -223,29 +316,6 @@ fn form(headers: &HeaderMap) -> Option<Form> {
         Some("application/json") => Some(Form::Plain),
         _ => None,
     }
-}
-
-/// A call that got no answer.
-fn failed(error: hyper_util::client::legacy::Error) -> Error {
-    let (kind, message) = if !error.is_connect() {
-        (Kind::Cut, "the agent's endpoint closed the connection without an answer")
-    } else if TimedOut::caused(&error) {
-        (Kind::ConnectTimeout, "no connection to the agent's endpoint in time")
-    } else {
-        (Kind::ConnectFailed, "no connection to the agent's endpoint")
-    };
-    Error::new(kind, message).because(error)
-}
-
-/// A success that is no answer.
-fn not_an_answer(headers: &HeaderMap) -> Error {
-    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
-    if kind.starts_with("text/html") {
-        let message = "the agent's endpoint answered with a web page, most likely a login page";
-        return Error::new(Kind::BackendRefusedCredential, message);
-    }
-    Error::new(Kind::BackendGarbage, "the agent's endpoint answered with something that is neither JSON nor events")
-        .because(format!("content-type {kind}"))
 }
 
 #[cfg(test)]

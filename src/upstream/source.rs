@@ -9,6 +9,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use crate::config::BackendTimeouts;
 use crate::error::{Error, Kind};
 
 /// The next bytes, `None` at the end in good order, or why there are no more.
@@ -22,20 +23,29 @@ pub(super) struct Source {
     idle: Duration,
     begun: bool,
     over: bool,
+    /// When it must be over, if there is a limit to that.
+    until: Option<Instant>,
     /// When it was heard last. The timer is not moved on every event; when it fires early it is set anew.
     heard: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
 impl Source {
-    pub(super) fn new(body: Incoming, first_byte: Duration, idle: Duration) -> Self {
-        let timer = Box::pin(tokio::time::sleep(first_byte));
-        Self { body, allowed: first_byte, idle, begun: false, over: false, heard: Instant::now(), timer }
+    /// What comes of a call that was made at `asked`; `until` is when it must be over.
+    pub(super) fn new(body: Incoming, timeouts: &BackendTimeouts, asked: Instant, until: Option<Instant>) -> Self {
+        let (allowed, idle) = (timeouts.first_byte, timeouts.idle);
+        let due = asked + allowed;
+        let timer = Box::pin(tokio::time::sleep_until(until.map_or(due, |until| due.min(until))));
+        Self { body, allowed, idle, begun: false, over: false, until, heard: asked, timer }
     }
 
     /// What the backend says next.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<News> {
         while !self.over {
+            if self.until.is_some_and(|until| until <= Instant::now()) {
+                self.over = true;
+                return Poll::Ready(Some(Err(Error::new(Kind::TotalTimeout, "the agent's answer took too long"))));
+            }
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Pending => return self.poll_silence(cx),
                 Poll::Ready(None) => self.over = true,
@@ -61,11 +71,15 @@ impl Source {
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<News> {
         loop {
             std::task::ready!(self.timer.as_mut().poll(cx));
-            let until = self.heard + self.allowed;
-            if until <= Instant::now() {
+            let due = self.heard + self.allowed;
+            let now = Instant::now();
+            if due <= now {
                 break;
             }
-            self.timer.as_mut().reset(until);
+            if self.until.is_some_and(|until| until <= now) {
+                return self.poll_next(cx);
+            }
+            self.timer.as_mut().reset(self.until.map_or(due, |until| due.min(until)));
         }
         self.over = true;
         let kind = if self.begun { Kind::IdleTimeout } else { Kind::FirstByteTimeout };

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::*;
 
 mod backends;
+mod calls;
 mod clients;
 mod identity;
 mod routes;
@@ -81,7 +82,9 @@ fn defaults_are_filled_in() {
     assert_eq!(config.listen, Listen::default());
     assert_eq!(config.listen.clients.to_string(), "127.0.0.1:8080");
     assert_eq!(config.listen.admin.to_string(), "127.0.0.1:9090");
-    assert_eq!(config.limits, ClientLimits { head: 65_536, body: 16_777_216, connections: 10_000, answer: 16_777_216 });
+    let (head, body, answer) = (65_536, 16_777_216, 16_777_216);
+    let limits = ClientLimits { head, body, connections: 10_000, answer, in_flight: 10_000, per_caller: None };
+    assert_eq!(config.limits, limits);
     assert_eq!(config.timeouts.drain, Duration::from_secs(120));
     assert_eq!(config.auth, Auth::Anonymous);
     let app = &config.backends[1];
@@ -101,7 +104,7 @@ fn everything_can_be_said() {
     let config = good(&format!(
         "
 listen: {{ clients: {{ address: '0.0.0.0:${{env:PORT}}' }}, admin: localhost:9091 }}
-limits: {{ head: 8KiB, body: 1MiB, connections: 5, answer: 1024 }}
+limits: {{ head: 8KiB, body: 1MiB, connections: 5, answer: 1024, in_flight: 6, per_caller: 2 }}
 timeouts: {{ head: 1s, body: 2s, idle: 3m, send: 1h, drain: 0s }}
 auth:
   - pat: {{ tokens: [ {{ name: ci, sha256: {DIGEST} }} ] }}
@@ -125,7 +128,9 @@ routes:
     ));
     assert_eq!(config.listen.clients, "0.0.0.0:8081".parse::<SocketAddr>().unwrap());
     assert_eq!(config.listen.admin, "127.0.0.1:9091".parse::<SocketAddr>().unwrap());
-    assert_eq!(config.limits, ClientLimits { head: 8_192, body: 1_048_576, connections: 5, answer: 1_024 });
+    let (head, body, answer) = (8_192, 1_048_576, 1_024);
+    let limits = ClientLimits { head, body, connections: 5, answer, in_flight: 6, per_caller: Some(2) };
+    assert_eq!(config.limits, limits);
     assert_eq!((config.timeouts.idle, config.timeouts.drain), (Duration::from_secs(180), Duration::ZERO));
     let Auth::Methods(methods) = &config.auth else { panic!("{:?}", config.auth) };
     let Method::Pat(Pat::Tokens(tokens)) = &methods[0] else { panic!("{methods:?}") };
@@ -243,11 +248,8 @@ fn a_misspelt_required_key_is_one_mistake() {
 
 #[test]
 fn what_this_version_does_not_do_is_refused_by_name() {
-    let backend = |field: &str| WHOLE.replace("  app: { ", &format!("  app: {{ {field}, "));
     let route = |field: &str| with_route(&format!("{{ name: r, split: {{ app: 1 }}, {field} }}"));
     for (text, path) in [
-        (backend("limits: { in_flight: 1 }"), "backends.app.limits"),
-        (route("fallback: {}"), "routes[0].fallback"),
         (route("rollout: {}"), "routes[0].rollout"),
         (route("match: { header: x }"), "routes[0].match.header"),
         (route("match: { caller: x }"), "routes[0].match.caller"),

@@ -30,7 +30,7 @@ fn wrong_types_say_what_was_found_and_wanted() {
     assert_eq!(only_problem(&with_auth("{ pat: x }")), format!("1: auth: found a mapping, wanted {}", auth::CHOICES));
     assert_eq!(
         only_problem(&format!("{WHOLE}limits: [ 1 ]\n")),
-        "7: limits: found a list, wanted a mapping with `head`, `body`, `connections` and `answer`"
+        "7: limits: found a list, wanted a mapping with `head`, `body`, `connections`, `answer`, `in_flight` and `per_caller`"
     );
     assert_eq!(
         only_problem(&format!("{WHOLE}timeouts:\n")),
@@ -38,7 +38,7 @@ fn wrong_types_say_what_was_found_and_wanted() {
     );
     assert_eq!(
         only_problem("just text\n"),
-        "found a text, wanted a mapping with `listen`, `limits`, `timeouts`, `workspace`, `auth`, `backends`, `routes` and `store`"
+        "found a text, wanted a mapping with `listen`, `limits`, `timeouts`, `retries`, `workspace`, `auth`, `backends`, `routes` and `store`"
     );
     assert_eq!(
         only_problem(&with_route("{ name: r, split: { app: 1 }, sticky: user }")),
