@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 mod check;
 mod demo;
+mod descriptors;
 mod serve;
 mod token;
 mod translate;
