@@ -47,7 +47,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("auth", &["config", "error", "net"]),
     ("credential", &["auth", "config", "error", "net"]),
     ("net", &["config"]),
-    ("config", &["dialect"]),
+    // Off the request path: how answers are compared, and what follows from it.
+    ("report", &["compare", "judge"]),
+    ("judge", &["compare"]),
+    ("compare", &["error", "ir", "sse"]),
+    ("config", &["compare", "dialect"]),
     ("dialect", &["error", "ir", "sse"]),
     ("telemetry", &["error"]),
     ("ir", &["error"]),

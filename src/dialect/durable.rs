@@ -49,6 +49,10 @@ impl Dialect for Durable {
         true
     }
 
+    fn remembers(&self) -> bool {
+        true
+    }
+
     fn read_error(&self, status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error {
         let error = backend_error::read(status, retry_after, body);
         if status != StatusCode::CONFLICT {

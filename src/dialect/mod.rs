@@ -79,6 +79,11 @@ pub trait Dialect: Send + Sync + 'static {
         false
     }
 
+    /// Whether a backend remembers a conversation by its id, so that no other backend can go on with it.
+    fn remembers(&self) -> bool {
+        false
+    }
+
     /// Reads a backend's answer whose status is not a success. `retry_after` is the header's value in seconds.
     fn read_error(&self, status: StatusCode, retry_after: Option<u32>, body: &[u8]) -> Error {
         backend_error::read(status, retry_after, body)

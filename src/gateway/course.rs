@@ -53,14 +53,15 @@ enum Bond {
 }
 
 impl Bond {
-    fn of(route: &Route, body: &Body<'_>, headers: &HeaderMap) -> Self {
+    fn of(route: &Route, backend: Option<&Arc<Backend>>, body: &Body<'_>, headers: &HeaderMap) -> Self {
         let given = |name: &str| body.get(name).is_some_and(|value| value.get() != "null");
         if given("previous_response_id") || given("conversation") {
-            Self::State
-        } else if route.conversation(body, headers).is_some() {
-            Self::Conversation
-        } else {
-            Self::None
+            return Self::State;
+        }
+        match (route.conversation(body, headers), backend.is_some_and(|backend| backend.dialect.remembers())) {
+            (None, _) => Self::None,
+            (Some(_), false) => Self::Conversation,
+            (Some(_), true) => Self::State,
         }
     }
 }
@@ -122,7 +123,7 @@ impl<'s> Course<'s> {
     ) -> Result<Self, Error> {
         let backend = self.backend()?;
         let Some(left) = backend.pause() else { return Ok(self) };
-        let bond = Bond::of(self.route, body, headers);
+        let bond = Bond::of(self.route, Some(backend), body, headers);
         if let Some(place) = self.fallback(Reason::Open, bond).or_else(|| self.another(bond)) {
             self.go(place, Reason::Open, exchange);
         } else if self.places().all(|place| self.at(place).is_none_or(|backend| backend.pause().is_some())) {
@@ -135,7 +136,7 @@ impl<'s> Course<'s> {
 
     /// The backend that may answer after this failure; `body` is the request as it came.
     pub(super) fn after(&self, reason: Reason, body: &Body<'_>, headers: &HeaderMap) -> Option<usize> {
-        self.fallback(reason, Bond::of(self.route, body, headers))
+        self.fallback(reason, Bond::of(self.route, self.at(self.place), body, headers))
     }
 
     /// Goes elsewhere from now on.

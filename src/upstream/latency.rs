@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Steps to a doubling, from a millisecond on.
-const STEPS: usize = 4;
+const STEPS: u8 = 4;
 
 /// Twenty doublings: up to a quarter of an hour.
-const BUCKETS: usize = 20 * STEPS;
+const BUCKETS: usize = 20 * STEPS as usize;
 
 /// How long one half of what is remembered lasts.
 const HALF: u64 = 60;
@@ -75,13 +75,17 @@ impl Latency {
 
 /// The bucket of a time: how many steps above a millisecond it lies.
 fn bucket(took: Duration) -> usize {
-    (0..BUCKETS).find(|place| took <= upper(*place)).unwrap_or(BUCKETS - 1)
+    let steps = (took.as_secs_f64() * 1_000.0).log2() * f64::from(STEPS);
+    // What is under a millisecond is a negative number of steps, and becomes zero.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float saturates")]
+    let place = steps.ceil() as usize;
+    place.min(BUCKETS - 1)
 }
 
 /// The longest time of a bucket.
 fn upper(place: usize) -> Duration {
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
-    let steps = place as f64 / STEPS as f64;
+    let steps = place as f64 / f64::from(STEPS);
     Duration::from_secs_f64(0.001 * steps.exp2())
 }
 

@@ -18,8 +18,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::support::Client;
 use crate::support::says::{self, Act, TEXT};
 
-/// A backend behind TLS that answers with the protocol it was spoken to in; its certificate is for `name`.
-async fn backend(name: &str, protocols: &[&str]) -> (SocketAddr, PathBuf) {
+/// TLS with a certificate for `name`, and the file that it is trusted by.
+pub fn acceptor(name: &str, protocols: &[&str]) -> (TlsAcceptor, PathBuf) {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
     let file = std::env::temp_dir().join(format!("cutover-tls-{}-{}.pem", std::process::id(), fastrand::u64(..)));
@@ -35,7 +35,12 @@ async fn backend(name: &str, protocols: &[&str]) -> (SocketAddr, PathBuf) {
         )
         .unwrap();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    (TlsAcceptor::from(Arc::new(config)), file)
+}
+
+/// A backend behind TLS that answers with the protocol it was spoken to in; its certificate is for `name`.
+async fn backend(name: &str, protocols: &[&str]) -> (SocketAddr, PathBuf) {
+    let (acceptor, file) = acceptor(name, protocols);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

@@ -56,6 +56,7 @@ pub struct Fake {
     /// Where it listens.
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    listening: tokio::task::JoinHandle<()>,
 }
 
 impl Fake {
@@ -81,16 +82,27 @@ impl Fake {
 
     /// A fake that decides by the whole request.
     pub async fn by_request(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0".parse().unwrap(), script).await
+    }
+
+    /// A fake that listens where one has listened before.
+    pub async fn at(address: SocketAddr, script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, script) = (Arc::clone(&seen), Arc::new(script));
-        tokio::spawn(async move {
+        let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(play(stream, Arc::clone(&script), Arc::clone(&log)));
             }
         });
-        Self { address, seen }
+        Self { address, seen, listening }
+    }
+
+    /// Listens no longer: whoever connects is refused.
+    pub async fn down(&mut self) {
+        self.listening.abort();
+        let _ = (&mut self.listening).await;
     }
 
     /// What it was asked so far.

@@ -1,0 +1,37 @@
+//! Which class of error came, where both sides failed.
+
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings};
+
+/// Both failed, each in its own way.
+pub(super) struct ErrorClass;
+
+impl Measure for ErrorClass {
+    fn name(&self) -> &'static str {
+        "error_class"
+    }
+
+    fn about(&self) -> &'static str {
+        "where both fail, they fail alike"
+    }
+
+    fn layer(&self) -> Layer {
+        Layer::Transport
+    }
+
+    fn basis(&self) -> Basis {
+        Basis::Noise
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::shown(0.01)
+    }
+
+    fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
+        let (Some(before), Some(now)) = (&left.failure, &right.failure) else { return Finding::not_applicable() };
+        let mut differences = Differences::new(self.name(), settings);
+        if before.code != now.code {
+            differences.note("code", &before.code, &now.code);
+        }
+        differences.finding()
+    }
+}

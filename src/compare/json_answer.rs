@@ -1,0 +1,53 @@
+//! Answers that are JSON documents, field by field.
+
+use serde_json::Value;
+
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, json};
+
+/// A field of the document differs, or one of the two is no document.
+pub(super) struct JsonAnswer;
+
+impl Measure for JsonAnswer {
+    fn name(&self) -> &'static str {
+        "json_answer"
+    }
+
+    fn about(&self) -> &'static str {
+        "an answer in JSON has the same fields"
+    }
+
+    fn layer(&self) -> Layer {
+        Layer::Structure
+    }
+
+    fn basis(&self) -> Basis {
+        Basis::Noise
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::at(0.02)
+    }
+
+    fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
+        if !both_answered(left, right) {
+            return Finding::not_applicable();
+        }
+        let mut differences = Differences::new(self.name(), settings);
+        let (before, now) = (document(&left.text()), document(&right.text()));
+        match (&before, &now) {
+            (Some(before), Some(now)) => json::compare("", before, now, &mut differences),
+            (Some(_), None) => differences.note("document", "JSON", "not JSON"),
+            (None, Some(_)) => differences.note("document", "not JSON", "JSON"),
+            (None, None) => {}
+        }
+        differences.finding_or_absent(before.is_none() && now.is_none())
+    }
+}
+
+/// The JSON document that a text is, also inside a fence; numbers and words alone are texts.
+fn document(text: &str) -> Option<Value> {
+    let text = text.trim();
+    let fenced = text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).and_then(|t| t.strip_suffix("```"));
+    let value: Value = serde_json::from_str(fenced.unwrap_or(text)).ok()?;
+    (value.is_object() || value.is_array()).then_some(value)
+}

@@ -1,0 +1,42 @@
+//! How much text an answer has.
+
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, ratio};
+
+/// One says several times as much.
+pub(super) struct Length;
+
+impl Measure for Length {
+    fn name(&self) -> &'static str {
+        "length"
+    }
+
+    fn about(&self) -> &'static str {
+        "it says about as much"
+    }
+
+    fn layer(&self) -> Layer {
+        Layer::Text
+    }
+
+    fn basis(&self) -> Basis {
+        Basis::Shifted
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::at(0.10)
+    }
+
+    fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
+        // A sentence more or less.
+        const FLOOR: f64 = 80.0;
+        if left.failure.is_some() || right.failure.is_some() {
+            return Finding::not_applicable();
+        }
+        let letters = |side: &Observed| f64::from(u32::try_from(side.text().chars().count()).unwrap_or(u32::MAX));
+        let (before, now) = (letters(left), letters(right));
+        if before + now == 0.0 {
+            return Finding::not_applicable();
+        }
+        ratio::compare(Differences::new(self.name(), settings), before, now, FLOOR, " letters")
+    }
+}

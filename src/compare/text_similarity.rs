@@ -1,0 +1,41 @@
+//! How many words the texts share, whatever their order.
+
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, words};
+
+/// The texts share too few words to be likely to say the same.
+pub(super) struct TextSimilarity;
+
+impl Measure for TextSimilarity {
+    fn name(&self) -> &'static str {
+        "text_similarity"
+    }
+
+    fn about(&self) -> &'static str {
+        "the text is about the same"
+    }
+
+    fn layer(&self) -> Layer {
+        Layer::Text
+    }
+
+    fn basis(&self) -> Basis {
+        Basis::Noise
+    }
+
+    fn gate(&self) -> Gate {
+        Gate::at(0.10)
+    }
+
+    fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
+        if !both_answered(left, right) {
+            return Finding::not_applicable();
+        }
+        let (before, now) = (words::normal(&left.text()), words::normal(&right.text()));
+        let alike = words::shared(&before, &now);
+        let mut differences = Differences::new(self.name(), settings);
+        if alike < settings.similarity {
+            differences.note("text", "", &format!("{:.0} % of the words are shared", alike * 100.0));
+        }
+        differences.finding_or_absent(before.is_empty() && now.is_empty())
+    }
+}

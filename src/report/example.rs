@@ -1,0 +1,105 @@
+//! Which pairs of answers are worth a person's time, and how an answer reads.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::Example;
+use crate::compare::{Observed, Said};
+use crate::judge::{Judgement, Verdict};
+
+impl Example {
+    /// How bad it looks: what fails weighs most, then what gates; what is mostly noise weighs little.
+    pub(super) fn badness(&self, judgement: &Judgement) -> f64 {
+        let weight = |measure: &str| {
+            let Some(judged) = judgement.measures.iter().find(|judged| judged.measure == measure) else { return 0.0 };
+            let verdict = match judged.verdict {
+                Verdict::Fail => 100.0,
+                Verdict::Marginal => 10.0,
+                Verdict::Insufficient | Verdict::Pass => 1.0,
+            };
+            let surprise = 1.0 - judged.noise.unwrap_or(0.0).min(judged.raw);
+            verdict * surprise * if judged.gates { 10.0 } else { 1.0 }
+        };
+        self.comparison.different().map(weight).sum()
+    }
+
+    /// The measures by which it differs, the one that says most first.
+    pub(super) fn measures(&self, judgement: &Judgement) -> Vec<String> {
+        let mut measures: Vec<_> = self.comparison.different().map(str::to_owned).collect();
+        let noise = |measure: &str| {
+            let judged = judgement.measures.iter().find(|judged| judged.measure == measure);
+            judged.map_or(1.0, |judged| {
+                let failing = if judged.verdict == Verdict::Fail { 0.0 } else { 2.0 };
+                failing + if judged.gates { 0.0 } else { 1.0 } + judged.noise.unwrap_or(0.0)
+            })
+        };
+        measures.sort_by(|a, b| noise(a).total_cmp(&noise(b)));
+        measures
+    }
+}
+
+/// The worst examples, such that each of the first ones shows another measure.
+pub(super) fn varied(sorted: Vec<Example>, judgement: &Judgement, most: usize) -> Vec<Example> {
+    let mut shown = BTreeSet::new();
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    for example in sorted {
+        let leading = example.measures(judgement).into_iter().next();
+        if leading.is_some_and(|measure| shown.insert(measure)) { first.push(example) } else { rest.push(example) }
+    }
+    first.truncate(most);
+    first.extend(rest.into_iter().take(most.saturating_sub(first.len())));
+    first
+}
+
+/// Most bytes of an answer that are shown.
+const LONGEST: usize = 6_000;
+
+/// How an answer reads: what was called, what was said, and how it ended.
+pub(super) fn readable(side: &Observed) -> String {
+    let mut text = String::new();
+    for item in &side.items {
+        // Writing to a string cannot fail.
+        let _ = match item {
+            Said::Message { text: said, citations } => {
+                let _ = writeln!(text, "{said}");
+                citations.iter().try_for_each(|citation| writeln!(text, "▸ cites {}", source(citation)))
+            }
+            Said::Refusal { text: said } => writeln!(text, "▸ refuses\n{said}"),
+            Said::Call { name, arguments, .. } => writeln!(text, "▸ calls {name}\n{}", pretty(arguments)),
+            Said::Output { name, text: said } => writeln!(text, "▸ {name} answered\n{said}"),
+            Said::Reasoning { text: said } => writeln!(text, "▸ thinks\n{said}"),
+            Said::Other { kind } => writeln!(text, "▸ {kind}"),
+        };
+    }
+    if let Some(outputs) = &side.custom_outputs {
+        let _ = writeln!(text, "▸ custom outputs\n{}", serde_json::to_string_pretty(outputs).unwrap_or_default());
+    }
+    if let Some(failure) = &side.failure {
+        let _ = writeln!(text, "▸ failed: {}\n{}", failure.code, failure.message);
+    }
+    for fault in &side.faults {
+        let _ = writeln!(text, "▸ broke its format: {}\n{}", fault.name, fault.detail);
+    }
+    if let Some(finish) = side.finish.as_deref().filter(|finish| *finish != "stop") {
+        let _ = writeln!(text, "▸ ended: {finish}");
+    }
+    let end = (0..=LONGEST.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    if end < text.len() {
+        text.truncate(end);
+        text.push_str("\n▸ and more");
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn source(citation: &Value) -> String {
+    let named = ["url", "file_id", "doc_uri", "filename", "title"].iter().find_map(|key| citation.get(key)?.as_str());
+    named.map_or_else(|| citation.to_string(), str::to_owned)
+}
+
+fn pretty(arguments: &str) -> String {
+    let value: Result<Value, _> = serde_json::from_str(arguments);
+    value.and_then(|value| serde_json::to_string_pretty(&value)).unwrap_or_else(|_| arguments.to_owned())
+}
