@@ -14,6 +14,7 @@ use crate::marks::Marks;
 use crate::peers::{self, Here, KEY, Program, Running, Setting, Task};
 use crate::process::{self, Tree};
 use crate::results::{Cell, Results, Sample};
+use crate::upstream::COPIES;
 use crate::wire::Answer;
 use crate::work::{self, Work};
 
@@ -91,6 +92,7 @@ struct Contender {
     running: Running,
     tree: Option<Tree>,
     request: Vec<u8>,
+    upstream: Loopback,
 }
 
 fn start_all(
@@ -149,6 +151,7 @@ fn start(here: &Here, program: &dyn Program, setting: &Setting<'_>, work: &Work)
         running,
         tree,
         request,
+        upstream: setting.upstream,
     };
     contender.wait_until_it_answers()?;
     contender.cell.idle = tree.map_or(0, |tree| tree.taken().memory);
@@ -161,8 +164,8 @@ impl Contender {
         let began = Instant::now();
         loop {
             let said = match ask(self.running.at, &self.request) {
-                Ok(200) => return Ok(()),
-                Ok(status) => format!("it answers with {status}"),
+                Ok((200, _)) => return Ok(()),
+                Ok((status, _)) => format!("it answers with {status}"),
                 Err(error) => format!("it does not answer: {error}"),
             };
             let ended = self.running.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(Some(_))));
@@ -190,22 +193,28 @@ impl Contender {
         };
         let (mut taken, mut counting, mut instructions) = ([process::Taken::default(); 2], None, None);
         let counts = process::counts_instructions();
+        let mut copies = [0; 2];
         let outcome = load::run(&spec, &mut |edge| {
             let now = self.tree.map(Tree::taken).unwrap_or_default();
             match edge {
                 Edge::Begin => {
+                    copies = [self.copies(); 2];
                     counting = self.tree.filter(|_| counts).and_then(Tree::count_instructions);
                     taken = [now; 2];
                 }
                 Edge::End => {
                     let [_, last] = &mut taken;
                     *last = now;
+                    let [_, last] = &mut copies;
+                    *last = self.copies();
                     instructions = counting.take().and_then(process::Counting::stop);
                 }
             }
         })?;
         let [first, last] = taken;
+        let [before, after] = copies;
         Ok(Sample {
+            copies: after - before,
             seconds: outcome.time as f64 / SECOND as f64,
             answers: outcome.answers,
             events: outcome.events,
@@ -220,6 +229,12 @@ impl Contender {
         })
     }
 
+    /// How many copies have reached the upstream so far.
+    fn copies(&self) -> u64 {
+        let said = ask(self.upstream, format!("GET {COPIES} HTTP/1.1\r\n\r\n").as_bytes());
+        said.ok().and_then(|(_, body)| String::from_utf8(body).ok()?.parse().ok()).unwrap_or(0)
+    }
+
     fn told(&self, sample: &Sample) -> String {
         let Cell { program, task, .. } = &self.cell;
         let Sample { answers, events, errors, open, .. } = sample;
@@ -230,19 +245,23 @@ impl Contender {
     }
 }
 
-/// The status of an answer that is whole, or has begun to stream.
-fn ask(at: Loopback, request: &[u8]) -> io::Result<u16> {
+/// The status of an answer that is whole, or has begun to stream, and what there is of its body.
+fn ask(at: Loopback, request: &[u8]) -> io::Result<(u16, Vec<u8>)> {
     let mut socket = TcpStream::connect(at.address())?;
     socket.set_read_timeout(Some(Duration::from_secs(10)))?;
     socket.write_all(request)?;
     let (mut answer, mut marks, mut room, mut begun) = (Answer::default(), Marks::default(), [0; 16 * 1024], false);
+    let mut text = Vec::new();
     loop {
         let count = socket.read(&mut room)?;
         let bytes = room.get(..count).filter(|bytes| !bytes.is_empty());
         let Some(bytes) = bytes else { return Err(io::ErrorKind::UnexpectedEof.into()) };
-        let whole = answer.take(bytes, |body| marks.find(body, |_| begun = true));
+        let whole = answer.take(bytes, |body| {
+            text.extend_from_slice(body);
+            marks.find(body, |_| begun = true);
+        });
         if whole.map_err(|_| io::Error::other("not HTTP"))? || begun {
-            return Ok(answer.status);
+            return Ok((answer.status, text));
         }
     }
 }

@@ -55,6 +55,9 @@ pub struct Sample {
     pub cpu: f64,
     /// KiB of memory at the end.
     pub memory: u64,
+    /// Copies that reached the upstream.
+    #[serde(default)]
+    pub copies: u64,
     /// Instructions, where the machine counts them.
     pub instructions: Option<u64>,
     /// From a request's intended time to the end of its answer.
@@ -105,6 +108,11 @@ impl Sample {
     /// Events a second.
     pub fn events_per_second(&self) -> f64 {
         self.events as f64 / self.seconds
+    }
+
+    /// Copies for each answer.
+    pub fn mirrored(&self) -> f64 {
+        self.copies as f64 / self.answers as f64
     }
 
     /// KiB of memory for each open stream.

@@ -75,6 +75,15 @@ pub const REFRAMED: Task = Task {
 /// The same as translated, with a line in the log for each request.
 const LOGGED: Task = Task { name: "the same, with its access log", log: true, ..CHAT_TO_RESPONSES };
 
+/// Translated, and a tenth of the conversations mirrored.
+pub const MIRROR_10: Task = Task { name: "the same, 10 % mirrored", mirror: 10, ..CHAT_TO_RESPONSES };
+
+/// Translated, and everything mirrored.
+pub const MIRROR_100: Task = Task { name: "the same, 100 % mirrored", mirror: 100, ..CHAT_TO_RESPONSES };
+
+/// Everything on.
+pub const EVERYTHING: Task = Task { name: "the same, 100 % mirrored, with its access log", log: true, ..MIRROR_100 };
+
 /// Chat Completions in and out, read and written anew, as the other gateways do it.
 pub const GATEWAY: Task = Task { name: "reads and writes Chat", verbatim: false, ..CHAT };
 
@@ -108,6 +117,19 @@ pub static ALL: &[Work] = &[
         warm: 500 * MILLISECOND,
         without: &["LiteLLM"],
         tasks: &[CHAT, CHAT_TO_RESPONSES],
+    },
+    Work {
+        name: "mirror",
+        title: "The same with a mirror",
+        script: "plain/1024",
+        request: 512,
+        stream: false,
+        timed: false,
+        connections: 64,
+        rate: Some(2_000),
+        warm: 500 * MILLISECOND,
+        without: &["nginx", "HAProxy", "hyper floor", "TensorZero", "LiteLLM"],
+        tasks: &[CHAT_TO_RESPONSES, MIRROR_10, MIRROR_100, EVERYTHING],
     },
     Work {
         name: "large",

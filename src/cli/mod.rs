@@ -12,6 +12,7 @@ use crate::server::Stop;
 
 mod check;
 mod demo;
+mod descriptors;
 mod explain;
 mod operator;
 mod replay;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::descriptors::make_room;
 use super::{USAGE, complain, refuse, runtime, stop_on_signals};
 use crate::app::App;
 use crate::config::Config;
@@ -23,6 +24,9 @@ pub(super) fn run(file: &Path) -> ExitCode {
         }
     };
     let _log = telemetry::log_to_stderr();
+    if let Some(too_few) = make_room(config.limits.connections) {
+        tracing::warn!("{too_few}");
+    }
     match runtime().and_then(|runtime| runtime.block_on(serve(&config, file))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => refuse(&error),

@@ -61,7 +61,8 @@ pub(super) async fn serve<H: Handler>(
         speaks = speaks_http2(&mut io) => speaks,
         () = stop.cancelled() => return,
     } {
-        Ok(true) => two(io, served, &limits, stop).await,
+        // In a box, so that connections of the other protocol do not carry its room.
+        Ok(true) => Box::pin(two(io, served, &limits, stop)).await,
         Ok(false) => one(io, served, &limits, idle, stop).await,
         Err(error) => return tracing::debug!(%error, "connection ended before a request"),
     };
@@ -97,10 +98,12 @@ async fn one<H: Handler>(
     let service = service_fn(move |request: Request<Incoming>| {
         let (served, clock) = (Arc::clone(&served), clock.clone());
         clock.busy();
-        async move {
+        // hyper keeps room for it as long as the connection lives; in a box its 7 KiB are there until the answer's head is,
+        // and not while a stream is open.
+        Box::pin(async move {
             let response = served.answer(request).await?;
             Ok::<_, Infallible>(response.map(|inner| Ended { inner, clock }))
-        }
+        })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

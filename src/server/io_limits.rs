@@ -114,6 +114,9 @@ impl AsyncRead for Paced {
             if self.given == self.begun.len() {
                 self.begun = Vec::new();
                 self.given = 0;
+                // The rest of the head is usually there already. In one piece it is read once, and into half the room; an end
+                // or an error is there for the next read, too.
+                let _ = self.poll_socket(cx, buffer);
             }
             return Poll::Ready(Ok(()));
         }

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::{Here, MODEL, Program, Running, Setting, Task, version_of};
 use crate::cores;
+use crate::upstream::COPY;
 
 pub(super) struct Cutover;
 
@@ -41,16 +42,16 @@ fn config(setting: &Setting<'_>) -> String {
         true => format!("\n  - pat: {{ tokens: [ {{ name: loadtest, sha256: \"{KEY_SHA256}\" }} ] }}"),
         false => " anonymous".to_owned(),
     };
-    let backend = |name: &str| {
+    let backend = |name: &str, path: &str| {
         format!(
-            "  {name}:\n    url: http://{upstream}{script}/x\n    dialect: {}\n    credential: none\n    verbatim: {}\n",
+            "  {name}:\n    url: http://{upstream}{script}{path}\n    dialect: {}\n    credential: none\n    verbatim: {}\n",
             task.agent.dialect(),
             task.verbatim
         )
     };
     let (mirror, copy) = match task.mirror {
         0 => (String::new(), String::new()),
-        share => (format!("    shadow: {{ to: copy, sample: {share}%, side_effects: none }}\n"), backend("copy")),
+        share => (format!("    shadow: {{ to: copy, sample: {share}%, side_effects: none }}\n"), backend("copy", COPY)),
     };
     format!(
         "listen: {{ clients: \"{listen}\", admin: \"127.0.0.1:0\" }}
@@ -63,6 +64,6 @@ backends:
     split: {{ agent: 1 }}
     answer: openai
 {mirror}",
-        backend("agent")
+        backend("agent", "/agent")
     )
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::tables::{added, shown};
 use crate::results::{Cell, Figure, Results, Sample};
-use crate::work::{CHAT_TO_RESPONSES, REFRAMED};
+use crate::work::{CHAT_TO_RESPONSES, MIRROR_100, REFRAMED};
 
 enum Wanted {
     AtMost(f64),
@@ -66,6 +66,8 @@ static GOALS: &[Goal] = &[
     }),
     at_least("answers per core, translated", 400.0, "× LiteLLM", |run| per_core(run, "LiteLLM")),
     at_least("answers per core, translated", 12.0, "× TensorZero", |run| per_core(run, "TensorZero")),
+    at_most("100 % mirrored: CPU per request", 1.9, "× not mirrored", |run| mirrored(run, Sample::cpu_per_answer)),
+    at_most("100 % mirrored: p99 of the client", 1.1, "× not mirrored", |run| mirrored(run, |it| it.latency.p99)),
     at_most("memory of an idle gateway", 25.0, "MiB", |run| idle(run.cell("plain", US, None)?)),
     at_most("memory of an open silent stream", 24.0, "KiB", |run| {
         let cell = run.cell("silent", US, AGENT_SERVER)?;
@@ -89,6 +91,13 @@ fn added_against(run: &Results, work: &str, task: Option<&str>, of: fn(&Sample) 
     // What an anchor adds can be lost in the noise; the ratio says nothing then.
     added(anchors, Some(direct), of).filter(|anchor| anchor.range.0 > 0.0)?;
     Figure::of(ratios)
+}
+
+/// What a mirror costs, if the copies were really made.
+fn mirrored(run: &Results, of: fn(&Sample) -> f64) -> Option<Figure> {
+    let with = run.cell("mirror", US, Some(MIRROR_100.name))?;
+    with.figure(Sample::mirrored).filter(|share| share.median > 0.9)?;
+    with.against(run.cell("mirror", US, TRANSLATED)?, of)
 }
 
 fn per_core(run: &Results, anchor: &str) -> Option<Figure> {

@@ -32,6 +32,7 @@ const STREAM: Column =
     column("KiB/open stream", 1, |cell, _| cell.figure(|sample| sample.memory_per_stream(cell.idle)));
 const OPEN: Column =
     column("open", 0, |cell, _| cell.figure(|sample| f64::from(u32::try_from(sample.open).unwrap_or(0))));
+const COPIES: Column = column("copies/answer", 2, |cell, _| cell.figure(Sample::mirrored));
 const MEMORY: Column =
     column("MiB", 0, |cell, _| cell.figure(|sample| f64::from(u32::try_from(sample.memory).unwrap_or(0)) / 1024.0));
 
@@ -47,6 +48,7 @@ fn megabytes(cell: &Cell) -> Option<Figure> {
 fn columns(work: &Work) -> &'static [Column] {
     match work.name {
         "latency" => &[ADDED_P50, ADDED_P99, CPU_ANSWER],
+        "mirror" => &[ADDED_P50, ADDED_P99, CPU_ANSWER, COPIES],
         "events" => &[EVENT_P50, EVENT_P99, CPU_EVENT, FIRST_P50],
         "flat" => &[EVENTS, CPU_EVENT],
         "silent" => &[IDLE, STREAM, OPEN],

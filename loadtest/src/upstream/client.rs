@@ -1,5 +1,6 @@
 //! One connection to the fake upstream: requests are read no further than their length, answers are written as scripted.
 
+use std::cell::Cell;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::rc::Rc;
@@ -57,12 +58,12 @@ struct Stream {
 }
 
 impl Client {
-    pub(super) fn new(socket: TcpStream) -> Self {
+    pub(super) fn new(socket: TcpStream, copies: Rc<Cell<u64>>) -> Self {
         Self {
             socket,
             head: Vec::new(),
             body: None,
-            remembered: Remembered::default(),
+            remembered: Remembered { copies, ..Remembered::default() },
             asked: None,
             script: None,
             sent: 0,

@@ -1,5 +1,6 @@
 //! The fake upstream: prebuilt bytes out of one thread, far cheaper than whatever is measured in front of it.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io;
@@ -26,7 +27,8 @@ pub fn serve(listener: &TcpListener) -> io::Result<()> {
     listener.set_nonblocking(true)?;
     let mut reactor = Reactor::new()?;
     reactor.watch(listener, LISTENER)?;
-    let mut upstream = Upstream { clients: Vec::new(), free: Vec::new(), due: BinaryHeap::new() };
+    let mut upstream =
+        Upstream { clients: Vec::new(), free: Vec::new(), due: BinaryHeap::new(), copies: Rc::default() };
     let mut ready = Vec::new();
     let mut room = vec![0; 64 * 1024];
     loop {
@@ -46,7 +48,14 @@ struct Upstream {
     clients: Vec<Option<Client>>,
     free: Vec<usize>,
     due: BinaryHeap<Reverse<Due>>,
+    copies: Rc<Cell<u64>>,
 }
+
+/// The end of paths that copies are sent to, which are counted.
+pub const COPY: &str = "/copy";
+
+/// The path that tells how many there were.
+pub const COPIES: &str = "/copies";
 
 /// When a stream says its next word.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +81,7 @@ impl Upstream {
             socket.set_nonblocking(true)?;
             socket.set_nodelay(true)?;
             reactor.watch(&socket, number + 1)?;
-            let client = Some(Client::new(socket));
+            let client = Some(Client::new(socket, Rc::clone(&self.copies)));
             match self.clients.get_mut(number) {
                 Some(place) => *place = client,
                 None => self.clients.push(client),
@@ -118,10 +127,17 @@ impl Upstream {
 struct Remembered {
     path: String,
     script: Option<Rc<Script>>,
+    copies: Rc<Cell<u64>>,
 }
 
 impl Remembered {
     fn of(&mut self, path: &str) -> Option<Rc<Script>> {
+        if path == COPIES {
+            return Some(Rc::new(Script::count(self.copies.get())));
+        }
+        if path.ends_with(COPY) {
+            self.copies.set(self.copies.get() + 1);
+        }
         if self.path != path {
             path.clone_into(&mut self.path);
             self.script = Script::of(path).map(Rc::new);

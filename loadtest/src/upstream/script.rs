@@ -59,8 +59,18 @@ impl Script {
     }
 }
 
+impl Script {
+    /// A number.
+    pub fn count(count: u64) -> Self {
+        Self::Whole(json(&count.to_string()))
+    }
+}
+
 fn plain(voice: Voice, size: usize) -> Vec<u8> {
-    let body = voice.plain(size);
+    json(&voice.plain(size))
+}
+
+fn json(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
         .into_bytes()
 }
