@@ -123,6 +123,8 @@ impl Live {
         self.gateway.replace(Snapshot::new(&effective, &self.store, &self.metrics, Some(&previous))?);
         (state.file, state.overrides) = (file, overrides);
         let before = std::mem::replace(&mut state.aside, aside);
+        // Whoever reads the lines below finds the gauges as they say.
+        self.show(state, &effective);
         for (route, reason) in &state.aside {
             if before.get(route) != Some(reason) {
                 tracing::warn!(route, reason, "the weights that were set for now are not in force, and kept aside");
@@ -133,7 +135,6 @@ impl Live {
                 tracing::warn!(route, weights = %set.weights, "the weights that were set for now are in force again");
             }
         }
-        self.show(state, &effective);
         Ok(())
     }
 
