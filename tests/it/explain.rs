@@ -139,7 +139,7 @@ fn request(chance: &mut fastrand::Rng) -> (&'static str, Vec<(&'static str, &'st
         fields.push(format!(r#""custom_inputs":{{"tenant":{}}}"#, one_of(chance, &tenant)));
     }
     if chance.bool() {
-        fields.push(format!(r#""user":"u{}""#, chance.u8(..20)));
+        fields.push(format!(r#""user":"u{}""#, chance.u8(..6)));
     }
     if chance.u8(..3) == 0 {
         fields.push(format!(r#""context":{{"conversation_id":"c{}"}}"#, chance.u8(..200)));
