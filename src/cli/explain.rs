@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue, Method, Request};
 use super::{USAGE, complain, refuse, runtime, say};
 use crate::auth::{Caller, Kind};
 use crate::config::{self, Config};
-use crate::gateway::{Asked, Explained, Explanation, Snapshot};
+use crate::gateway::{Asked, Explained, Explanation, Mirrored, Snapshot};
 use crate::store::Store;
 use crate::telemetry::Metrics;
 
@@ -156,7 +156,10 @@ fn table(options: &Options, explanation: &Explanation) -> String {
         backend_rows(backend, chosen, if place == 0 { "backends" } else { "" }, &mut row);
     }
     if explanation.decided_by.is_some() {
-        row("mirror", explanation.mirror.clone().unwrap_or_else(|| "none".to_owned()));
+        row(
+            "mirror",
+            explanation.mirror.as_ref().map_or_else(|| "none".to_owned(), |mirror| mirrored(mirror, explanation)),
+        );
     }
     match &explanation.refused {
         Some(refused) => row("refused", format!("{} {}: {}", refused.status, refused.code, refused.message)),
@@ -173,6 +176,20 @@ fn decided_by(decided: &str) -> &str {
         "key" => "the key's highest score",
         _ => "chance and weight, anew for each request",
     }
+}
+
+/// What becomes of the copy.
+fn mirrored(mirror: &Mirrored, explanation: &Explanation) -> String {
+    let Mirrored { to, chance, .. } = mirror;
+    if let Some(because) = mirror.because {
+        return format!("no copy to {to}: {because}");
+    }
+    let chance = chance.filter(|percent| *percent < 100.0);
+    let chance = chance.map(|percent| format!("by chance, for {percent} % of requests that name no conversation: "));
+    let answers = explanation.backend.is_none() && explanation.backends.iter().any(|there| there.backend == *to);
+    let unless = if answers { ", unless it answers itself" } else { "" };
+    let chance = chance.unwrap_or_default();
+    format!("{chance}a copy to {to}{unless}; caps and pauses have their say when it is sent")
 }
 
 fn backend_rows(backend: &Explained, chosen: bool, label: &str, row: &mut impl FnMut(&str, String)) {

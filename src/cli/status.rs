@@ -10,7 +10,7 @@ use http::Method;
 
 use super::operator::{At, Operator};
 use super::{complain, say};
-use crate::live::{BackendState, Overview, RouteState};
+use crate::live::{Arm, BackendState, Looked, Overview, RouteState};
 
 /// Between two looks of `--watch`.
 const EVERY: Duration = Duration::from_secs(2);
@@ -108,7 +108,9 @@ fn page(overview: &Overview, colours: bool) -> String {
     let routes = name(&mut overview.routes.iter().map(|route| route.name.len()));
     let backends = name(&mut overview.backends.iter().map(|backend| backend.name.len()));
     let (route, backend) = ("ROUTE", "BACKEND");
-    page.line(&format!("{route:routes$}  {backend:backends$}    WEIGHT      FILE  OBSERVED  REQUESTS    FAILED"));
+    page.line(&format!(
+        "{route:routes$}  {backend:backends$}    WEIGHT      FILE  OBSERVED  REQUESTS    FAILED    PICKED     ALIVE"
+    ));
     for route in &overview.routes {
         route_lines(route, *at, (routes, backends), &mut page);
     }
@@ -129,6 +131,7 @@ fn page(overview: &Overview, colours: bool) -> String {
     page.line(&format!(
         "Routes: the last {seconds} s. Backends: the breaker's window; times of the last minute or two."
     ));
+    page.line("PICKED: by key or chance since the weights changed. ALIVE: conversations that were served there last.");
     page.text
 }
 
@@ -138,13 +141,22 @@ fn route_lines(route: &RouteState, at: i64, (routes, backends): (usize, usize), 
         let (weight, file) = (percent(Some(arm.weight)), percent(Some(arm.file)));
         let failed = rate(arm.failed, arm.requests);
         let line = format!(
-            "{name:routes$}  {:backends$}  {weight:>8}  {file:>8}  {:>8}  {:>8}  {:>8}",
+            "{name:routes$}  {:backends$}  {weight:>8}  {file:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}",
             arm.name,
             percent(arm.observed),
             arm.requests,
             percent(failed),
+            percent(picked(arm)),
+            arm.alive,
         );
         page.either(failed.is_some_and(|failed| failed >= 5.0), &line);
+    }
+    for looked in route.split.iter().filter(|looked| looked.mismatch) {
+        page.alarm(&format!("{:routes$}  {}", "", mismatch(route, looked)));
+    }
+    if route.alive_elsewhere > 0 {
+        let alive = route.alive_elsewhere;
+        page.line(&format!("{:routes$}  alive at backends that have left the split: {alive} conversations", ""));
     }
     if let Some(set) = &route.overridden {
         let why = if set.why.is_empty() { String::new() } else { format!(": {}", set.why) };
@@ -152,6 +164,23 @@ fn route_lines(route: &RouteState, at: i64, (routes, backends): (usize, usize), 
         page.alarm(&format!("{:routes$}  set by {} {} ago{kept}{why}", "", set.who, ago(at, set.at)));
         page.line(&format!("{:routes$}  back to the file: cutover weights clear {}", "", route.name));
     }
+}
+
+/// The share of what went to a backend by weight: of conversations, if there are any.
+fn picked(arm: &Arm) -> Option<f64> {
+    arm.picked.conversations_percent.or(arm.picked.requests_percent)
+}
+
+/// Says that traffic does not go where the weights say.
+fn mismatch(route: &RouteState, looked: &Looked) -> String {
+    let share = |arm: &Arm| {
+        let by_key = looked.counted == "conversations";
+        let share = if by_key { arm.picked.conversations_percent } else { arm.picked.requests_percent };
+        format!("{} {}, not {}", arm.name, percent(share), percent(Some(arm.weight)))
+    };
+    let shares: Vec<_> = route.backends.iter().map(share).collect();
+    let Looked { counted, seen, .. } = looked;
+    format!("MISMATCH of {seen} {counted}: {}; look at what the sticky keys are", shares.join("; "))
 }
 
 fn backend_line(backend: &BackendState, width: usize, page: &mut Page) {
@@ -222,9 +251,14 @@ mod tests {
                 "seconds": 60,
                 "routes": [{"name": "support",
                     "overridden": {"weights": "legacy=100 app=0", "who": "ann", "why": "errors", "at": 1764126045000, "kept": true},
+                    "split": [{"counted": "conversations", "seen": 200, "evidence": 1e9, "mismatch": true},
+                              {"counted": "requests", "seen": 0, "evidence": 1, "mismatch": false}],
+                    "alive_elsewhere": 3,
                     "backends": [
-                        {"name": "legacy", "weight": 100, "file": 95, "observed": 99.4, "requests": 812, "failed": 1},
-                        {"name": "app", "weight": 0, "file": 5, "observed": 0.6, "requests": 5, "failed": 4}]}],
+                        {"name": "legacy", "weight": 100, "file": 95, "observed": 99.4, "requests": 812, "failed": 1, "alive": 41,
+                         "picked": {"conversations": 150, "conversations_percent": 75, "requests": 0, "requests_percent": null}},
+                        {"name": "app", "weight": 0, "file": 5, "observed": 0.6, "requests": 5, "failed": 4, "alive": 0,
+                         "picked": {"conversations": 50, "conversations_percent": 25, "requests": 0, "requests_percent": null}}]}],
                 "backends": [
                     {"name": "legacy", "breaker": "closed", "out": false, "in_flight": 12, "waiting": 0, "requests": 812,
                      "failed": 1, "p50": 0.42, "p99": 4.04},
@@ -244,9 +278,11 @@ CONFIG  the file was refused 60 s ago; the one before goes on
         waits for a restart: listen.clients
 STORE   unwell: nothing is kept over restarts (see the log)
 
-ROUTE     BACKEND     WEIGHT      FILE  OBSERVED  REQUESTS    FAILED
-support   legacy       100 %      95 %    99.4 %       812    0.12 %
-          app            0 %       5 %     0.6 %         5      80 %
+ROUTE     BACKEND     WEIGHT      FILE  OBSERVED  REQUESTS    FAILED    PICKED     ALIVE
+support   legacy       100 %      95 %    99.4 %       812    0.12 %      75 %        41
+          app            0 %       5 %     0.6 %         5      80 %      25 %         0
+          MISMATCH of 200 conversations: legacy 75 %, not 100 %; app 25 %, not 0 %; look at what the sticky keys are
+          alive at backends that have left the split: 3 conversations
           set by ann 12 min ago: errors
           back to the file: cutover weights clear support
 gone      set and NOT in force: a=100 (by bob): the config has no route `gone`
@@ -256,6 +292,7 @@ legacy    ok                  12         0    0.12 %    420 ms     4.0 s
 app       LEFT ALONE           0         0      80 %         -         -
 
 Routes: the last 60 s. Backends: the breaker's window; times of the last minute or two.
+PICKED: by key or chance since the weights changed. ALIVE: conversations that were served there last.
 "
         );
         let colourful = page(&overview, true);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request};
+use http::{HeaderValue, Request};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -12,12 +12,15 @@ use super::course::{Course, Detour};
 use super::decide::{Received, decide};
 use super::receive::Entrance;
 use super::snapshot::Snapshot;
-use super::translate::Outbound;
+use super::translate::{Arrived, Outbound};
 use crate::auth::Caller;
 use crate::error::Error;
-use crate::ir::Body;
 use crate::route::{By, Decision, LetGo, Miss, Peek, Route, Witness};
 use crate::upstream::Backend;
+
+mod mirrored;
+
+pub use mirrored::Mirrored;
 
 /// A request that is asked about, and who sends it.
 pub struct Asked {
@@ -50,8 +53,8 @@ pub struct Explanation {
     pub instead_of: Option<String>,
     /// Every backend that it may go to, with what would become of it there.
     pub backends: Vec<Explained>,
-    /// What becomes of its copy.
-    pub mirror: Option<String>,
+    /// What becomes of its copy, on a route that is mirrored.
+    pub mirror: Option<Mirrored>,
     /// Why no backend gets it.
     pub refused: Option<Refused>,
 }
@@ -150,7 +153,7 @@ struct Conclusion {
     backend: Option<usize>,
     instead: Option<usize>,
     backends: Vec<(usize, Explained)>,
-    mirror: Option<String>,
+    mirror: Option<Mirrored>,
     refused: Option<Refused>,
 }
 
@@ -175,7 +178,7 @@ impl Snapshot {
             let received = Received { entrance: &entrance, head: &head, bytes: &bytes, caller: &caller, at };
             decide(self, &received, &mut told, |decision, peeked| {
                 let translated = |backend: &_| received.translated(peeked, decision.route, backend, &id);
-                self.conclude(decision, Some(&translated), Some((peeked.fields, &head.headers))).map(Some)
+                self.conclude(decision, Some(&translated), Some(&received.arrived(peeked, &id))).map(Some)
             })
         });
         let Told { mut explanation, scores, .. } = told;
@@ -209,7 +212,7 @@ impl Snapshot {
         &self,
         decision: &Decision<'_>,
         translated: Option<&Translated<'_>>,
-        asked: Option<(&Body<'_>, &HeaderMap)>,
+        arrived: Option<&Arrived<'_>>,
     ) -> Result<Conclusion, Error> {
         let Decision { route, backend, by, .. } = *decision;
         let standing = route.split.standing();
@@ -220,11 +223,13 @@ impl Snapshot {
             backend: (by != By::Chance).then_some(backend),
             instead: None,
             backends: explained.collect(),
-            mirror: mirror(route),
+            mirror: None,
             refused: None,
         };
-        if let (Some((fields, headers)), true) = (asked, by != By::Chance) {
-            match Course::planned(self, decision)?.detour(fields, headers) {
+        let Some(arrived) = arrived else { return Ok(concluded) };
+        let course = Course::planned(self, decision)?;
+        if by != By::Chance {
+            match course.detour(arrived.fields, arrived.headers) {
                 Ok(Detour::None | Detour::Forced) => {}
                 Ok(Detour::To(place)) => {
                     if standing.iter().all(|standing| standing.backend != place) {
@@ -235,6 +240,7 @@ impl Snapshot {
                 Err(error) => concluded.refused = Some(Refused::of(&error)),
             }
         }
+        concluded.mirror = self.mirrored(&course, arrived, &concluded);
         Ok(concluded)
     }
 
@@ -269,11 +275,6 @@ impl Snapshot {
     fn name_of(&self, backend: usize) -> String {
         self.backends.get(backend).map_or_else(String::new, |backend| backend.name.clone())
     }
-}
-
-/// What becomes of the copy of a request.
-fn mirror(_route: &Route) -> Option<String> {
-    None
 }
 
 /// Writes down what it is told.

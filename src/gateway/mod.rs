@@ -34,7 +34,8 @@ mod workspace;
 
 pub use crate::dialect::Transcoder;
 pub use exchange::{Exchange, Observer, Summary};
-pub use explain::{Asked, Dropped, Explained, Explanation, Held, Key, PassedOver, Refused};
+pub use explain::{Asked, Dropped, Explained, Explanation, Held, Key, Mirrored, PassedOver, Refused};
+pub use observed::{Got, Traffic};
 pub(crate) use receive::body as read_body;
 pub use relay::{Aborted, Body, Relay};
 pub use snapshot::Snapshot;

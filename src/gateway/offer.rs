@@ -7,7 +7,7 @@ use super::translate::{self, Arrived};
 use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
 use crate::ir::Answer;
-use crate::shadow::{self, Ending, Primary, Ticket, Told};
+use crate::shadow::{self, Ending, Foretold, Mirror, Primary, Ticket, Told};
 use crate::telemetry::Outcome;
 
 /// A request that is to be mirrored, with what its client is answered as far as that is known.
@@ -24,14 +24,11 @@ impl Offer {
     /// Asks the mirror of a route about a request.
     pub(super) fn of(course: &Course<'_>, arrived: &Arrived<'_>) -> Result<Option<Self>, Error> {
         let Some(mirror) = course.mirror() else { return Ok(None) };
-        let Ok(reads) = translate::reads(arrived, course.route) else {
+        let (backend, dialect) = (course.place(), course.backend()?.dialect);
+        let Ok(ticket) = shown(course, arrived, backend, |shown| mirror.admit(shown)) else {
             mirror.refused();
             return Ok(None);
         };
-        let Arrived { bytes, body, headers, caller, id, .. } = *arrived;
-        let key = course.route.conversation(body, headers);
-        let (key, backend, dialect) = (key.as_deref(), course.place(), course.backend()?.dialect);
-        let ticket = mirror.admit(shadow::Arrived { bytes, body, reads, headers, caller, id, key, backend });
         Ok(ticket.map(|ticket| Self {
             ticket,
             backend,
@@ -80,6 +77,29 @@ impl Offer {
             (_, None, None) => Ending::Unfinished,
         });
     }
+}
+
+/// What the mirror of a route would make of a request that goes to `backend`; none for one that cannot be read.
+pub(super) fn foretold(
+    mirror: &Mirror,
+    course: &Course<'_>,
+    arrived: &Arrived<'_>,
+    backend: usize,
+) -> Option<Foretold> {
+    shown(course, arrived, backend, |shown| mirror.foretell(&shown)).ok()
+}
+
+/// Hands on a request as mirrors see it.
+fn shown<T>(
+    course: &Course<'_>,
+    arrived: &Arrived<'_>,
+    backend: usize,
+    then: impl FnOnce(shadow::Arrived<'_>) -> T,
+) -> Result<T, Error> {
+    let reads = translate::reads(arrived, course.route)?;
+    let Arrived { bytes, fields, headers, caller, id, .. } = *arrived;
+    let key = course.route.conversation(fields, headers);
+    Ok(then(shadow::Arrived { bytes, body: fields, reads, headers, caller, id, key: key.as_deref(), backend }))
 }
 
 impl From<Answer> for Told {

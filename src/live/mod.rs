@@ -25,7 +25,9 @@ mod watch;
 
 pub use change::{Changed, Refusal, Wish};
 pub use overrides::Set;
-pub use overview::{Arm, Aside, BackendState, ConfigState, Overview, RouteState, SetWeights, StoreState};
+pub use overview::{
+    Arm, Aside, BackendState, ConfigState, Looked, Overview, Picked, RouteState, SetWeights, StoreState,
+};
 pub use reload::Reload;
 pub use watch::{ReloadNow, watch};
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::recent::{EVERY, Reading};
 use super::{Live, State, now};
-use crate::config::{Config, Weights};
-use crate::gateway::Snapshot;
+use crate::config::Weights;
+use crate::gateway::{Got, Snapshot, Traffic};
 
 /// What is served now, and how it goes.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -61,8 +61,25 @@ pub struct RouteState {
     pub name: String,
     /// The weights that were set for now, if they are in force.
     pub overridden: Option<SetWeights>,
+    /// Whether traffic has gone where the weights say since they changed.
+    pub split: Vec<Looked>,
+    /// Conversations that are alive at backends that have left the split.
+    pub alive_elsewhere: usize,
     /// Its backends.
     pub backends: Vec<Arm>,
+}
+
+/// How what a split was to do and what it did go together.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Looked {
+    /// What was counted: `conversations`, which go by their key, or `requests` of none, which go by chance.
+    pub counted: String,
+    /// How many were seen.
+    pub seen: u64,
+    /// One over it is the chance that a right split ever looks as wrong as this.
+    pub evidence: f64,
+    /// Traffic does not go where the weights say.
+    pub mismatch: bool,
 }
 
 /// A backend of a route.
@@ -80,6 +97,23 @@ pub struct Arm {
     pub requests: u64,
     /// Those of them that failed by the backend's fault or ours.
     pub failed: u64,
+    /// What went to it by key or chance since the weights changed.
+    pub picked: Picked,
+    /// Conversations that it served last and that are not over, as far as silence tells.
+    pub alive: usize,
+}
+
+/// What went to a backend by weight.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Picked {
+    /// Conversations, by their key.
+    pub conversations: u64,
+    /// Those among all of the route's, in percent.
+    pub conversations_percent: Option<f64>,
+    /// Requests that named none, by chance.
+    pub requests: u64,
+    /// Those among all of the route's, in percent.
+    pub requests_percent: Option<f64>,
 }
 
 /// Weights that were set for now.
@@ -153,7 +187,7 @@ impl Live {
             },
             store: StoreState { there: self.store.is_some(), ok: self.store.is_well() },
             seconds: time.as_secs_f64().round(),
-            routes: routes(&snapshot.config, &state, &ended),
+            routes: routes(&snapshot, &state, &ended),
             backends: backends(&snapshot),
             aside: aside.collect(),
         }
@@ -174,11 +208,12 @@ fn reading(snapshot: &Arc<Snapshot>) -> Reading {
     snapshot.ended().map(|(route, backend, ended)| ((route.to_owned(), backend.to_owned()), ended)).collect()
 }
 
-fn routes(config: &Config, state: &State, ended: &Reading) -> Vec<RouteState> {
+fn routes(snapshot: &Snapshot, state: &State, ended: &Reading) -> Vec<RouteState> {
+    let config = &snapshot.config;
     let percents = |weights: &Weights| -> Vec<(String, f64)> {
         weights.iter().map(|(name, points)| (name.to_owned(), f64::from(points) / 100.0)).collect()
     };
-    let route = |route: &crate::config::Route| {
+    let route = |(route, traffic): (&crate::config::Route, Traffic)| {
         let in_file = state.file.routes.iter().find(|known| known.name == route.name);
         let in_file =
             in_file.map(|route| percents(&Weights::of(&route.split, &state.file.backends))).unwrap_or_default();
@@ -188,12 +223,52 @@ fn routes(config: &Config, state: &State, ended: &Reading) -> Vec<RouteState> {
         let arm = |(name, weight): (String, f64)| {
             let (requests, failed) = of(&name);
             let file = in_file.iter().find(|(known, _)| *known == name).map_or(0.0, |(_, percent)| *percent);
-            Arm { observed: percent_of(requests, all), name, weight, file, requests, failed }
+            let (picked, alive) = traffic.of(&name);
+            Arm { observed: percent_of(requests, all), name, weight, file, requests, failed, picked, alive }
         };
         let overridden = set(state, &route.name).filter(|_| !state.aside.contains_key(&route.name));
-        RouteState { name: route.name.clone(), overridden, backends: in_force.into_iter().map(arm).collect() }
+        RouteState {
+            name: route.name.clone(),
+            overridden,
+            split: traffic.looked(),
+            alive_elsewhere: traffic.alive_elsewhere,
+            backends: in_force.into_iter().map(arm).collect(),
+        }
     };
-    config.routes.iter().map(route).collect()
+    config.routes.iter().zip(snapshot.traffic()).map(route).collect()
+}
+
+impl Traffic {
+    /// What went to a backend by weight, and how many conversations it has.
+    fn of(&self, name: &str) -> (Picked, usize) {
+        let [conversations, requests] = self.seen();
+        let there = self.backends.iter().find(|got| got.backend == name);
+        there.map_or_else(Default::default, |got| {
+            let picked = Picked {
+                conversations: got.conversations,
+                conversations_percent: percent_of(got.conversations, conversations),
+                requests: got.requests,
+                requests_percent: percent_of(got.requests, requests),
+            };
+            (picked, got.alive)
+        })
+    }
+
+    fn looked(&self) -> Vec<Looked> {
+        let looked = self.evidence.iter().zip(self.seen()).map(|((counted, evidence, mismatch), seen)| Looked {
+            counted: (*counted).to_owned(),
+            seen,
+            evidence: *evidence,
+            mismatch: *mismatch,
+        });
+        looked.collect()
+    }
+
+    /// All conversations and all requests that were counted.
+    fn seen(&self) -> [u64; 2] {
+        let sum = |count: fn(&Got) -> u64| self.backends.iter().map(count).sum();
+        [sum(|got| got.conversations), sum(|got| got.requests)]
+    }
 }
 
 fn backends(snapshot: &Snapshot) -> Vec<BackendState> {

@@ -82,6 +82,27 @@ impl Fate {
         }
     }
 
+    /// What it is, for people.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Mirrored => "its copy was sent",
+            Self::NotSampled => "it is not in the sample",
+            Self::NotEligible(Why::AnsweredByCandidate) => "the candidate answers it itself",
+            Self::NotEligible(Why::StateElsewhere) => "it goes on from what the primary keeps",
+            Self::NotEligible(Why::Background) => "its answer is made in the background",
+            Self::NotEligible(Why::Untranslatable) => "the candidate's dialect cannot say it",
+            Self::NotEligible(Why::Refused) => "it is refused before an agent sees it",
+            Self::NotEligible(Why::Unfinished) => "the primary's answer never came to its end",
+            Self::Unmarked => "it has no mark that says that it is safe to run twice",
+            Self::Withheld => "the candidate takes its caller's own token, which copies do not carry",
+            Self::TooLarge => "it is larger than what is copied",
+            Self::Paused => "the candidate is left alone for a while",
+            Self::OverBudget => "the day's budget is used up",
+            Self::Shed => "there was no room for it",
+        }
+    }
+
     /// Why it is not eligible; empty for every other fate.
     #[must_use]
     pub fn why(self) -> &'static str {

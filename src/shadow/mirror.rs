@@ -30,6 +30,15 @@ pub struct Mirror {
     queue: mpsc::Sender<Job>,
 }
 
+/// What would become of a request's copy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Foretold {
+    /// Why there would be none. If there would be one, caps and pauses have their say when it is sent.
+    pub fate: Option<Fate>,
+    /// How likely it is in the sample at all, in percent, where only chance says so.
+    pub chance: Option<f64>,
+}
+
 /// What the mirror and its worker both use.
 pub(super) struct Shared {
     pub(super) ledger: Arc<Ledger>,
@@ -117,6 +126,18 @@ impl Mirror {
         }
     }
 
+    /// What would become of a request, by what [`Mirror::admit`] and the worker go by; nothing is counted or used up.
+    #[must_use]
+    pub fn foretell(&self, arrived: &Arrived<'_>) -> Foretold {
+        let chance = arrived.key.is_none().then(|| self.sample.percent());
+        let sampled = chance.map_or_else(|| self.sample.has(arrived.key), |percent| percent > 0.0);
+        let unsendable = || {
+            let candidate = self.shared.candidate.as_ref()?;
+            worker::copy(&self.shared, candidate, &self.original(arrived, false)).err()
+        };
+        Foretold { fate: self.unfit(arrived, sampled).or_else(unsendable), chance }
+    }
+
     /// A request that has been routed and cannot even be read.
     pub fn refused(&self) {
         self.shared.funnel.begin();
@@ -141,7 +162,8 @@ impl Mirror {
     }
 
     /// The candidate's place.
-    pub(super) fn to(&self) -> usize {
+    #[must_use]
+    pub fn to(&self) -> usize {
         self.shared.config.to
     }
 
@@ -153,11 +175,22 @@ impl Mirror {
 
     /// What becomes of a request that is not copied.
     fn fate(&self, arrived: &Arrived<'_>) -> Option<Fate> {
+        if let Some(fate) = self.unfit(arrived, self.sample.has(arrived.key)) {
+            return Some(fate);
+        }
+        if self.shared.pause.is_on(Instant::now()) {
+            return Some(Fate::Paused);
+        }
+        self.shared.budget.is_spent().then_some(Fate::OverBudget)
+    }
+
+    /// What becomes of a request that is not one to copy, whenever it comes.
+    fn unfit(&self, arrived: &Arrived<'_>, sampled: bool) -> Option<Fate> {
         let shared = &self.shared;
         if arrived.backend == self.to() {
             return Some(Fate::NotEligible(Why::AnsweredByCandidate));
         }
-        if !self.sample.has(arrived.key) {
+        if !sampled {
             return Some(Fate::NotSampled);
         }
         if let SideEffects::Marked(safe) = &shared.config.side_effects
@@ -174,27 +207,29 @@ impl Mirror {
         if arrived.bytes.len() > shared.config.limits.body {
             return Some(Fate::TooLarge);
         }
-        if shared.pause.is_on(Instant::now()) {
-            return Some(Fate::Paused);
-        }
-        shared.budget.is_spent().then_some(Fate::OverBudget)
+        None
     }
 
     fn ticket(self: &Arc<Self>, arrived: &Arrived<'_>) -> Option<Ticket> {
         let noise = self.noise.has(arrived.key);
+        let original = self.original(arrived, noise);
+        let place = Place::take(&self.shared, arrived.bytes.len())?;
+        Some(Ticket { mirror: Arc::clone(self), place, original, noise })
+    }
+
+    /// What a copy needs of a request.
+    fn original(&self, arrived: &Arrived<'_>, noise: bool) -> Original {
         // The token is kept only for a copy that may carry it: to a candidate by the route's leave, or once more to the
         // primary, which has had it already.
         let token = noise || self.shared.config.pass_caller_token;
         let authorization = arrived.headers.get(http::header::AUTHORIZATION).filter(|_| token);
-        let original = Original {
+        Original {
             body: arrived.bytes.clone(),
             reads: arrived.reads,
             key: arrived.key.map(str::to_owned),
             id: arrived.id.clone(),
             client: Client::new(Arc::clone(arrived.caller), authorization),
-        };
-        let place = Place::take(&self.shared, arrived.bytes.len())?;
-        Some(Ticket { mirror: Arc::clone(self), place, original, noise })
+        }
     }
 }
 

@@ -30,6 +30,6 @@ mod worker;
 pub use account::{export, report};
 pub use funnel::{Fate, Funnel, Why};
 pub use ledger::Ledger;
-pub use mirror::Mirror;
+pub use mirror::{Foretold, Mirror};
 pub use replay::{Answered, Compared, Recorded, Replay, Replayed};
 pub use ticket::{Arrived, Ending, Primary, Ticket, Told};

@@ -20,6 +20,11 @@ impl Sample {
         Self { share, salt: xxh3_64(format!("{purpose}\0{route}").as_bytes()) }
     }
 
+    /// How much of everything it is, in percent.
+    pub(super) fn percent(self) -> f64 {
+        f64::from(self.share) / 100.0
+    }
+
     /// Whether a conversation is in it; a request that belongs to none, by chance.
     pub(super) fn has(self, key: Option<&str>) -> bool {
         let point = match key {

@@ -20,7 +20,7 @@ use crate::ir::{Answer, Body, Output, Piece};
 pub struct Arrived<'a> {
     /// Its body.
     pub bytes: &'a Bytes,
-    /// The body's top-level fields.
+    /// The fields that say what it is: those of the body, or those inside its wrapping.
     pub body: &'a Body<'a>,
     /// The dialect that it is in.
     pub reads: &'static dyn Dialect,

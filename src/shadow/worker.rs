@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::budget::Pace;
-use super::copy::Original;
+use super::copy::{Copy, Original};
 use super::exchange::Exchange;
 use super::funnel::Fate;
 use super::heard::{self, Bounds, Heard};
 use super::isolate::Isolation;
 use super::mirror::Shared;
 use super::ticket::Job;
+use crate::upstream::Backend;
 
 /// What the candidate's copies put before names.
 const SHADOW: &str = "shadow";
@@ -66,11 +67,15 @@ async fn keep(shared: Weak<Shared>) {
     }
 }
 
+/// The copy of a request for the candidate, or why there can be none.
+pub(super) fn copy(shared: &Shared, candidate: &Backend, original: &Original) -> Result<Copy, Fate> {
+    original.copy(candidate, Isolation::new(SHADOW, &shared.places), shared.config.pass_caller_token)
+}
+
 /// Sends one copy, and another one to the primary if the request is in that sample.
 async fn mirror(shared: &Arc<Shared>, mut job: Job) {
     let Some(candidate) = &shared.candidate else { return };
-    let isolation = Isolation::new(SHADOW, &shared.places);
-    let copy = match job.original.copy(candidate, isolation, shared.config.pass_caller_token) {
+    let copy = match copy(shared, candidate, &job.original) {
         Ok(copy) => copy,
         Err(fate) => return job.place.fate = fate,
     };

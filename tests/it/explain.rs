@@ -257,3 +257,96 @@ routes: [ {{ name: r, split: {{ legacy: 1, app: 1 }}, hold: 1h }} ]
     assert!(metrics.contains(r#"cutover_conversations_alive{backend="legacy",route="r"} 0"#), "{metrics}");
     assert!(metrics.contains(r#"cutover_split_picked_total{backend="legacy",counted="conversations",route="r"} 0"#));
 }
+
+/// A route to `legacy` whose mirror is `app`.
+fn mirrored(backends: &Backends, split: &str, shadow: &str) -> String {
+    format!(
+        "auth: anonymous
+backends:
+  legacy: {{ url: 'http://{}/invocations', dialect: chat_agent, credential: none }}
+  app: {{ url: 'http://{}/responses', dialect: responses, credential: none }}
+routes: [ {{ name: r, split: {split}, shadow: {{ to: app, limits: {{ per_second: 10000, body: 2KiB }}, {shadow} }} }} ]
+",
+        backends.legacy.address, backends.app.address
+    )
+}
+
+/// How many requests met which fate, once as many have met one.
+async fn fates(admin: &Client, requests: u64) -> std::collections::BTreeMap<String, u64> {
+    for _ in 0..2_000 {
+        let metrics = admin.get("/metrics").await.text();
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix("cutover_shadow_requests_total{fate=\""));
+        let mut fates = std::collections::BTreeMap::new();
+        for line in lines {
+            let count: u64 = line.rsplit_once(' ').unwrap().1.parse().unwrap();
+            *fates.entry(line.split('"').next().unwrap().to_owned()).or_default() += count;
+        }
+        if fates.values().sum::<u64>() == requests {
+            fates.retain(|_, count| *count > 0);
+            return fates;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the requests met no fate")
+}
+
+#[tokio::test]
+async fn what_is_said_of_the_mirror_is_what_becomes_of_the_copy() {
+    let backends = Backends::start().await;
+    let safe =
+        "sample: 100%, side_effects: marked, safe: { header: { x-tenant: acme }, body: { custom_inputs.mode: read } }";
+    let gateway = Gateway::start(&mirrored(&backends, "{ legacy: 1, app: 0 }", safe)).await;
+    let admin = Client::new(gateway.admin);
+    let marked = r#""context":{"conversation_id":"c"},"custom_inputs":{"mode":"read"}"#;
+    let ask = |fields: &str| format!(r#"{{"input":"hi",{fields}}}"#);
+    let acme: &[(&str, &str)] = &[("x-tenant", "acme")];
+    let wrapped = format!(r#"{{"inputs":{{"query":"hi","history":[],{marked}}}}}"#);
+    let cases = [
+        (acme, "/v1/responses", ask(marked), None),
+        (&[], "/v1/responses", ask(marked), Some("unmarked")),
+        (acme, "/v1/responses", ask(&marked.replace("read", "write")), Some("unmarked")),
+        (acme, "/v1/responses", ask(&format!(r#"{marked},"conversation":"c""#)), Some("not_eligible")),
+        (acme, "/v1/responses", ask(marked).replace("hi", &"hi".repeat(2_000)), Some("too_large")),
+        (acme, "/v1/responses", ask(marked).replace(r#""input":"hi""#, r#""input":7"#), Some("not_eligible")),
+        // A mark inside the wrapping of a served model counts as one outside does.
+        (acme, "/invocations", wrapped, None),
+    ];
+    let mut expected = std::collections::BTreeMap::new();
+    for (headers, path, body, fate) in &cases {
+        let said = explain(&admin, path, headers, 0, body).await;
+        let mirror = &said["mirror"];
+        assert_eq!((&mirror["to"], &mirror["copied"]), (&json!("app"), &json!(fate.is_none())), "{body}: {said:#}");
+        assert_eq!(
+            (&mirror["fate"], mirror["because"].is_string()),
+            (&json!(fate), fate.is_some()),
+            "{body}: {said:#}"
+        );
+        assert!(mirror["chance"].is_null() || fate.is_none(), "{body}: {said:#}");
+        *expected.entry(fate.unwrap_or("mirrored").to_owned()).or_default() += 1;
+    }
+    // To say it has counted nothing and sent nothing.
+    assert!(fates(&admin, 0).await.is_empty() && backends.app.seen().is_empty());
+    for (headers, path, body, _) in &cases {
+        let client = headers.iter().fold(gateway.client(), |client, (name, value)| client.header(name, value));
+        client.post(path, body).await;
+    }
+    assert_eq!(fates(&admin, cases.len() as u64).await, expected);
+    assert_eq!(backends.app.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_request_of_no_conversation_is_said_to_be_mirrored_by_chance() {
+    let backends = Backends::start().await;
+    let gateway =
+        Gateway::start(&mirrored(&backends, "{ legacy: 9, app: 1 }", "sample: 30%, side_effects: none")).await;
+    let admin = Client::new(gateway.admin);
+    for _ in 0..20 {
+        let said = explain(&admin, "/v1/responses", &[], 0, r#"{"input":"hi"}"#).await;
+        let mirror = json!({ "to": "app", "copied": true, "chance": 30.0, "fate": null, "because": null });
+        assert_eq!((&said["decided_by"], &said["mirror"]), (&json!("chance"), &mirror));
+    }
+    let gateway =
+        Gateway::start(&mirrored(&backends, "{ legacy: 0, app: 1 }", "sample: 30%, side_effects: none")).await;
+    let said = explain(&Client::new(gateway.admin), "/v1/responses", &[], 0, r#"{"input":"hi"}"#).await;
+    assert_eq!(said["mirror"]["because"], "the candidate answers it itself", "{said:#}");
+}
