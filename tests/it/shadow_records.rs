@@ -89,7 +89,7 @@ async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), looking).await.expect("it within a minute")
+    tokio::time::timeout(Duration::from_secs(20), looking).await.expect("it within 20 s")
 }
 
 /// How many requests have been mirrored, and compared.
