@@ -1,11 +1,11 @@
 //! Personal access tokens, known by their SHA-256 digests only.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest as sha};
-use subtle::ConstantTimeEq;
 
 use super::{Caller, Check, Kind, Known, Method, Token, Verdict, now};
 use crate::config::{PatToken, Watched, read_tokens};
@@ -14,12 +14,15 @@ use crate::config::{PatToken, Watched, read_tokens};
 pub(super) struct Pats(Source);
 
 enum Source {
-    Config(Vec<Entry>),
-    File(Watched<Vec<Entry>>),
+    Config(Entries),
+    File(Watched<Entries>),
 }
 
+/// What is known of each token, by its digest. Ordinary comparison is safe: whoever measures it learns something of a
+/// digest at most, and cannot make a token for a digest.
+type Entries = HashMap<[u8; 32], Entry>;
+
 struct Entry {
-    sha256: [u8; 32],
     expires: Option<i64>,
     caller: Arc<Caller>,
 }
@@ -27,7 +30,7 @@ struct Entry {
 impl Pats {
     /// Those of a config.
     pub(super) fn listed(tokens: &[PatToken]) -> Self {
-        Self(Source::Config(tokens.iter().map(Entry::new).collect()))
+        Self(Source::Config(entries(tokens)))
     }
 
     /// Those of a file, whatever it comes to hold.
@@ -36,16 +39,17 @@ impl Pats {
     /// When it cannot be read now.
     pub(super) fn in_file(path: &Path) -> io::Result<Self> {
         let file = path.to_owned();
-        let read = move || Ok(read_tokens(&file)?.iter().map(Entry::new).collect());
+        let read = move || Ok(entries(&read_tokens(&file)?));
         Watched::open(vec![path.to_owned()], read).map(|watched| Self(Source::File(watched))).map_err(io::Error::other)
     }
 }
 
-impl Entry {
-    fn new(token: &PatToken) -> Self {
+fn entries(tokens: &[PatToken]) -> Entries {
+    let entry = |token: &PatToken| {
         let caller = Caller { groups: token.groups.clone(), ..Caller::named(token.name.as_str(), Kind::Pat) };
-        Self { sha256: token.sha256, expires: token.expires, caller: Arc::new(caller) }
-    }
+        (token.sha256, Entry { expires: token.expires, caller: Arc::new(caller) })
+    };
+    tokens.iter().map(entry).collect()
 }
 
 impl Method for Pats {
@@ -57,16 +61,9 @@ impl Method for Pats {
     }
 }
 
-/// Compares digests in constant time and looks at every one, so that the time tells nothing about the tokens. What it
-/// finds is not remembered: a token that is taken from the list is refused at once.
-fn find(entries: &[Entry], token: &Token) -> Verdict {
-    let mut found = None;
-    for entry in entries {
-        if bool::from(entry.sha256.ct_eq(token.digest())) {
-            found = Some(entry);
-        }
-    }
-    match found {
+/// Looks a token up. What it finds is not remembered: a token that is taken from the list is refused at once.
+fn find(entries: &Entries, token: &Token) -> Verdict {
+    match entries.get(token.digest()) {
         None => Verdict::Unknown,
         #[expect(clippy::cast_precision_loss, reason = "seconds of this millennium fit")]
         Some(entry) if entry.expires.is_some_and(|expires| expires as f64 <= now()) => {

@@ -14,11 +14,11 @@ const DIGEST: &str = "the 64 hex digits of the token's SHA-256, as `printf %s \"
 
 const DATE: &str = "the last day such as `2027-01-31`, or a time such as `2027-01-31T18:00:00Z`";
 
-/// Most tokens of a list: every one is looked at for every request.
-const MOST: usize = 1_000;
+/// Most tokens of a list.
+const MOST: usize = 10_000;
 
 /// Largest file of tokens.
-const LARGEST_FILE: u64 = 1 << 20;
+const LARGEST_FILE: u64 = 4 << 20;
 
 /// How long the workspace is believed, if the file does not say.
 const CACHE: Duration = Duration::from_secs(60);
