@@ -45,8 +45,10 @@ use condition::Condition;
 use failure::{failed, not_an_answer};
 use slots::Slots;
 
-/// Idle pooled connections are let go before the servers behind them usually do it.
-const POOL_IDLE: Duration = Duration::from_secs(30);
+/// Idle pooled connections are let go before the servers behind them do it: a request that meets a close on its way cannot be
+/// sent again, for nobody knows whether it was read. uvicorn and Node close after 5 s (`timeout_keep_alive`,
+/// `keepAliveTimeout`), and those are the servers of Apps and of MLflow.
+const POOL_IDLE: Duration = Duration::from_secs(4);
 
 /// A backend that can be called.
 #[derive(Clone)]

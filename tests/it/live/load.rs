@@ -16,20 +16,14 @@ const SOON: Duration = Duration::from_secs(1);
 /// Time between two changes: longer than what must be seen of each.
 const PAUSE: Duration = Duration::from_millis(1_400);
 
-/// An answer of a backend that closes each connection, and says so: nobody must ask on it again.
-fn closing(answer: Vec<u8>) -> Step {
-    let text = String::from_utf8(answer).unwrap();
-    Step::Write(text.replacen("\r\n", "\r\nconnection: close\r\n", 1).into_bytes())
-}
-
-/// A backend that answers plainly, or with a stream that takes a third of a second.
+/// A backend that answers plainly, or with a stream that takes a third of a second, and keeps its connections.
 async fn fake() -> Fake {
     let frames = says::frames("responses", Act::Text);
-    Fake::with(move |body| {
+    Fake::kept(move |body| {
         if !body.contains("\"stream\":true") {
-            return vec![closing(plain(200, "application/json", &says::plain("responses", Act::Text)))];
+            return vec![Step::Write(plain(200, "application/json", &says::plain("responses", Act::Text)))];
         }
-        let mut steps = vec![closing(chunked(b"", false))];
+        let mut steps = vec![Step::Write(chunked(b"", false))];
         for frame in &frames {
             steps.push(Step::Write(format!("{:x}\r\n{frame}\r\n", frame.len()).into_bytes()));
             steps.push(Step::Wait(Duration::from_millis(330) / u32::try_from(frames.len()).unwrap()));

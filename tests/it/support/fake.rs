@@ -82,6 +82,11 @@ impl Fake {
         Self::by_request(move |request| script(&request.body)).await
     }
 
+    /// A fake that decides by the request's body, and keeps its connections for the next requests.
+    pub async fn kept(script: impl Fn(&str) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        Self::listen("127.0.0.1:0".parse().unwrap(), true, move |request: &Seen| script(&request.body)).await
+    }
+
     /// A fake that decides by the whole request.
     pub async fn by_request(script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
         Self::at("127.0.0.1:0".parse().unwrap(), script).await
@@ -89,13 +94,22 @@ impl Fake {
 
     /// A fake that listens where one has listened before.
     pub async fn at(address: SocketAddr, script: impl Fn(&Seen) -> Vec<Step> + Send + Sync + 'static) -> Self {
+        // One request a connection: a test never depends on one that is left over from the test before.
+        Self::listen(address, false, script).await
+    }
+
+    async fn listen<S: Fn(&Seen) -> Vec<Step> + Send + Sync + 'static>(
+        address: SocketAddr,
+        kept: bool,
+        script: S,
+    ) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, script) = (Arc::clone(&seen), Arc::new(script));
         let listening = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(play(stream, Arc::clone(&script), Arc::clone(&log)));
+                tokio::spawn(play(stream, kept, Arc::clone(&script), Arc::clone(&log)));
             }
         });
         Self { address, seen, listening }
@@ -140,9 +154,13 @@ pub fn chunked(body: &[u8], ended: bool) -> Vec<u8> {
     bytes
 }
 
-async fn play<S: Fn(&Seen) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, log: Arc<Mutex<Vec<Seen>>>) {
-    // One request a connection: a test never depends on one that is left over from the test before.
-    if let Some((head, body)) = read(&mut stream).await {
+async fn play<S: Fn(&Seen) -> Vec<Step>>(
+    mut stream: TcpStream,
+    kept: bool,
+    script: Arc<S>,
+    log: Arc<Mutex<Vec<Seen>>>,
+) {
+    while let Some((head, body)) = read(&mut stream).await {
         let seen = Seen { head, body, gone: None };
         let steps = script(&seen);
         let place = {
@@ -180,7 +198,10 @@ async fn play<S: Fn(&Seen) -> Vec<Step>>(mut stream: TcpStream, script: Arc<S>, 
                 }
             }
         }
-        let _ = stream.shutdown().await;
+        if !kept {
+            let _ = stream.shutdown().await;
+            return;
+        }
     }
 }
 
