@@ -69,6 +69,10 @@ impl Gateway {
         for (route, backend) in previous.pairs().difference(&now.pairs()) {
             self.metrics.gone(route, backend);
         }
+        let [routes, backends] = previous.names();
+        let [routes_now, backends_now] = now.names();
+        routes.difference(&routes_now).for_each(|route| self.metrics.route_gone(route));
+        backends.difference(&backends_now).for_each(|backend| self.metrics.backend_gone(backend));
     }
 
     /// What requests are served by now.

@@ -102,6 +102,12 @@ impl Snapshot {
         self.ended().map(|(route, backend, _)| (route, backend)).collect()
     }
 
+    /// The names of its routes and of its backends.
+    pub(super) fn names(&self) -> [BTreeSet<&str>; 2] {
+        let routes = self.routes.iter().map(|route| route.name.as_str());
+        [routes.collect(), self.backends.iter().map(|backend| backend.name.as_str()).collect()]
+    }
+
     /// Exchanges that have ended by route and backend: all, and those that failed by the backend's fault or ours.
     pub fn ended(&self) -> impl Iterator<Item = (&str, &str, (u64, u64))> {
         let routes: Vec<_> = self.routes.iter().map(|route| route.name.as_str()).collect();

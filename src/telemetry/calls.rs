@@ -172,4 +172,21 @@ impl Calls {
     pub(super) fn route(&self, route: &str) -> RouteMeters {
         RouteMeters { fallbacks: ByReason::of(&self.fallbacks, route) }
     }
+
+    // Below, an error means that it is not there, which is what is wanted.
+
+    pub(super) fn forget_backend(&self, backend: &str) {
+        let _ = self.standing.remove_label_values(&[backend]);
+        let _ = self.opened.remove_label_values(&[backend]);
+        let _ = self.shed.remove_label_values(&["backend", backend]);
+        for reason in Reason::ALL {
+            let _ = self.retries.remove_label_values(&[backend, reason.name()]);
+        }
+    }
+
+    pub(super) fn forget_route(&self, route: &str) {
+        for reason in Reason::ALL {
+            let _ = self.fallbacks.remove_label_values(&[route, reason.name()]);
+        }
+    }
 }

@@ -245,6 +245,17 @@ impl Metrics {
         self.gone.add(route, backend);
     }
 
+    /// A backend is not in the config any more: what is told of its breaker would alarm for good.
+    pub fn backend_gone(&self, backend: &str) {
+        self.calls.forget_backend(backend);
+    }
+
+    /// A route is not in the config any more.
+    pub fn route_gone(&self, route: &str) {
+        self.calls.forget_route(route);
+        self.splits.forget_route(route);
+    }
+
     /// Forgets the series of a route's backend if nothing is in flight there.
     fn forget(&self, route: &str, backend: &str) -> bool {
         let labels = &[route, backend];
@@ -262,6 +273,7 @@ impl Metrics {
         let _ = self.first_byte.remove_label_values(labels);
         let _ = self.in_flight.remove_label_values(labels);
         let _ = self.dropped_fields.remove_label_values(labels);
+        self.splits.forget(route, backend);
         true
     }
 }

@@ -55,6 +55,21 @@ impl Splits {
         let mismatch = COUNTED.map(|counted| self.mismatch.with_label_values(&[route, counted]));
         SplitMeters { backends: backends.map(backend).collect(), mismatch }
     }
+
+    // Below, an error means that it is not there, which is what is wanted.
+
+    pub(super) fn forget(&self, route: &str, backend: &str) {
+        for counted in COUNTED {
+            let _ = self.picked.remove_label_values(&[route, backend, counted]);
+        }
+        let _ = self.alive.remove_label_values(&[route, backend]);
+    }
+
+    pub(super) fn forget_route(&self, route: &str) {
+        for counted in COUNTED {
+            let _ = self.mismatch.remove_label_values(&[route, counted]);
+        }
+    }
 }
 
 impl SplitMeters {

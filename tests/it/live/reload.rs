@@ -132,5 +132,16 @@ async fn a_reload_that_takes_a_backend_away_lets_its_streams_finish_and_its_seri
     let series = "cutover_requests_total{backend=\"legacy\",outcome=\"complete\",route=\"support\"}";
     assert_eq!(process.metric(series).await, Some(1.0));
     assert_eq!(process.metric(series).await, None, "a stale series");
-    assert_eq!(process.metric("cutover_in_flight{backend=\"legacy\",route=\"support\"}").await, None);
+    for series in [
+        r#"cutover_in_flight{backend="legacy",route="support"}"#,
+        r#"cutover_breaker_state{backend="legacy"}"#,
+        r#"cutover_retries_total{backend="legacy",reason="connect"}"#,
+        r#"cutover_fallbacks_total{reason="connect",route="support"}"#,
+        r#"cutover_split_mismatch{counted="requests",route="support"}"#,
+        r#"cutover_conversations_alive{backend="legacy",route="support"}"#,
+    ] {
+        assert_eq!(process.metric(series).await, None, "{series}");
+        let now = series.replace("legacy", "app").replace("support", "help");
+        assert_eq!(process.metric(&now).await, Some(0.0), "{now}");
+    }
 }
