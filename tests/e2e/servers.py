@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 ENV = HERE.parent / ".env"
 AGENTS = ("chat_agent", "chat_model", "responses_agent", "split_agent")
 START_SECONDS = 60
+KEPT_MODELS = 4
 
 
 @dataclass
@@ -98,7 +99,8 @@ def saved_models() -> Path:
         making = Path(f"{folder}.{os.getpid()}")
         command = [sys.executable, str(HERE / "agents" / "save.py"), str(making)]
         subprocess.run(command, check=True, env=quiet_env(), capture_output=True)
-        for old in folder.parent.glob("*"):
+        # Another checkout may use the same environment: what it has saved lately stays.
+        for old in sorted(folder.parent.glob("*"), key=lambda path: path.stat().st_mtime)[:-KEPT_MODELS]:
             if old != making:
                 shutil.rmtree(old, ignore_errors=True)
         making.rename(folder)
