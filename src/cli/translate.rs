@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::{USAGE, complain};
-use crate::dialect::{self, Ask, Dialect, Responses, Surface, Target, Transcoder};
+use crate::dialect::{self, Ask, Dialect, OwnPlaces, Responses, Surface, Target, Transcoder};
 use crate::ir::{Answer, Assembler, Body, Calls, Event, Fragment, Request};
 
 const EXAMPLES: &str = "\
@@ -117,6 +117,7 @@ fn answer(backend: &dyn Dialect, client: &dyn Dialect, input: &[u8], options: &O
         complain(format_args!("failed with status {}: {error} [{}]", error.status(), error.causes()));
         return ([&ask.surface.write_error(error)[..], b"\n"].concat(), false);
     }
+    name_lost(client, &ask, &answer);
     let mut written = Vec::new();
     client.write_answer(&answer, &ask, &mut written);
     written.push(b'\n');
@@ -135,7 +136,14 @@ fn stream(backend: &dyn Dialect, client: &dyn Dialect, input: &[u8], options: &O
         complain(format_args!("failed: {error} [{}]", error.causes()));
     }
     let well = failure.is_none();
+    name_lost(client, &ask, transcoder.answer());
     (transcoder.out().to_vec(), well)
+}
+
+fn name_lost(client: &dyn Dialect, ask: &Ask, answer: &Answer) {
+    for name in OwnPlaces::of(client, ask).lost(answer) {
+        complain(format_args!("dropped: {name}: messages have no such field there"));
+    }
 }
 
 fn assembler(ask: &Ask) -> Assembler {

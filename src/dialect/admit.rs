@@ -64,7 +64,9 @@ pub fn table() -> String {
          dialect's own shape; *kept*: the gateway sees to it; *dropped*: left out and named in `x-cutover-dropped`; *refused*: \
          400, because leaving it out would change the answer.\n\nThoughts of earlier turns (ReasoningHistory), \
          fields of messages that one dialect alone has (`phase`, `attachments`) and fields that nobody knows go to a \
-         backend of the client's own dialect; to any other they are dropped. Content of messages that a backend has no place for \
+         backend of the client's own dialect; to any other they are dropped. In answers `phase` and `attachments` reach a \
+         client of their own dialect, and of a ChatAgent a Chat Completions client that gets its `messages` as well; to any \
+         other they are dropped, and named like those of requests, in a stream by the log and the counter alone. Content of messages that a backend has no place for \
          is refused, or dropped where the route says `unsupported_content: drop`.\n\n| field |",
     );
     for backend in BACKENDS {

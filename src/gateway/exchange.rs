@@ -11,8 +11,9 @@ use super::offer::Offer;
 use super::receive::Entrance;
 use super::translate::Outbound;
 use crate::auth::Caller;
-use crate::dialect::Surface;
+use crate::dialect::{OwnPlaces, Surface};
 use crate::error::{Error, Kind};
+use crate::ir::Answer;
 use crate::route::Route;
 use crate::shadow::Told;
 use crate::telemetry::{Arm, Metrics, Outcome, Reason};
@@ -32,6 +33,8 @@ pub struct Exchange {
     pub request_id: HeaderValue,
     /// What the route's mirror gets when it ends.
     pub(super) offer: Option<Offer>,
+    /// What the client's answer has a place for.
+    places: OwnPlaces,
     summary: Summary,
     outcome: Option<Outcome>,
     error: Option<(Kind, String)>,
@@ -68,7 +71,7 @@ pub struct Summary {
     pub duration: Duration,
     /// Bytes of the answer.
     pub bytes: u64,
-    /// Fields that were left out of the request.
+    /// Fields that were left out of the request, or of the answer.
     pub dropped: String,
     /// How often backends were called for it.
     pub attempts: u32,
@@ -86,6 +89,7 @@ impl Exchange {
             caller: None,
             request_id: request_id(request.headers().get("x-request-id")),
             offer: None,
+            places: OwnPlaces::default(),
             summary: Summary::default(),
             outcome: None,
             error: None,
@@ -168,6 +172,7 @@ impl Exchange {
         self.summary.client_dialect = outbound.plan.client.name();
         self.summary.stream = outbound.plan.stream;
         self.summary.dropped = outbound.dropped.names().join(",");
+        self.places = OwnPlaces::of(outbound.plan.client, &outbound.plan.ask);
         if let Some(arm) = &self.arm {
             arm.dropped_fields.inc_by(outbound.dropped.names().len() as u64);
             arm.unknown_fields.inc_by(outbound.unknown as u64);
@@ -193,10 +198,19 @@ impl Exchange {
         self.summary.bytes += bytes as u64;
     }
 
-    /// Frames and items of the answer that nobody here knows.
-    pub(super) fn met_unknown(&mut self, frames: u32) {
+    /// The answer has been read: what nobody here knows of it is counted, and what the client has no place for is named.
+    pub(super) fn read(&mut self, answer: &Answer) {
+        let lost = self.places.lost(answer);
         if let Some(arm) = &self.arm {
-            arm.unknown_frames.inc_by(frames.into());
+            arm.unknown_frames.inc_by(answer.unknown.into());
+            arm.dropped_fields.inc_by(lost.len() as u64);
+        }
+        for name in lost {
+            if self.summary.dropped.split(',').any(|known| known == name) {
+                continue;
+            }
+            let apart = if self.summary.dropped.is_empty() { "" } else { "," };
+            self.summary.dropped.extend([apart, name]);
         }
     }
 

@@ -53,7 +53,7 @@ pub(super) async fn answer(
         (Form::Stream, false) => {
             let (client, ask) = (plan.client, plan.ask.clone());
             let answer = collect(reply, plan, limits).await?;
-            exchange.met_unknown(answer.unknown);
+            exchange.read(&answer);
             let written = write(client, &ask, &answer);
             exchange.told(|| answer.into());
             Ok(Answered::Plain(written))
@@ -84,7 +84,7 @@ fn read(body: &[u8], plan: &Plan, limits: &ClientLimits, exchange: &mut Exchange
     };
     assembler.start(&mut emit);
     plan.backend.dialect.read_answer(body, &mut |fragment: Fragment<'_>| assembler.push(fragment, &mut emit));
-    exchange.met_unknown(assembler.answer().unknown);
+    exchange.read(assembler.answer());
     let answer = finished(assembler.into_answer(), plan.client, plan.kept)?;
     // Nothing has been sent yet, so a failure is an HTTP error even for a client that asked for a stream.
     let answered = if plan.stream {
@@ -363,7 +363,7 @@ impl HttpBody for Body {
                 match &next {
                     Some(Ok(bytes)) => exchange.sent(bytes.len()),
                     _ => {
-                        exchange.met_unknown(relay.transcoder.answer().unknown);
+                        exchange.read(relay.transcoder.answer());
                         exchange.told(|| relay.transcoder.take_answer().into());
                     }
                 }

@@ -40,9 +40,15 @@ pub struct Answer {
 pub struct Output {
     /// What it is.
     pub piece: Piece,
+    /// A field that one dialect alone has.
+    pub own: Option<OwnField>,
     /// False while it is open and when the answer was cut off inside it.
     pub complete: bool,
 }
+
+/// The key and the value of a field of an item that one dialect alone has (`phase` of a message in the Responses API,
+/// `attachments` of one in ChatAgent).
+pub type OwnField = (&'static str, Box<RawValue>);
 
 /// What an item of an answer is.
 #[derive(Debug)]
@@ -215,6 +221,16 @@ impl Answer {
         self.items.iter().any(|item| matches!(item.piece, Piece::Call { by: AgentCall::Client, .. }))
     }
 
+    /// Names of the fields of its items that one dialect alone has, each once; the agent's own business only if it is `shown`.
+    #[must_use]
+    pub fn own_fields(&self, shown: bool) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for item in self.items.iter().filter(|item| shown || !item.piece.is_agents()) {
+            names.extend(item.own.as_ref().map(|(name, _)| *name).filter(|name| !names.contains(name)));
+        }
+        names
+    }
+
     /// The finish reason as clients need it: `tool_calls` if and only if there is a call to run and the answer was not
     /// cut off; `None` when it failed.
     #[must_use]
@@ -231,6 +247,14 @@ impl Answer {
     pub fn item_id(&self, index: usize) -> String {
         let prefix = self.items.get(index).map_or("item", |item| item.piece.id_prefix());
         format!("{prefix}_{}{index}", self.seed)
+    }
+}
+
+impl Output {
+    /// The value of a field that one dialect alone has.
+    #[must_use]
+    pub fn own(&self, key: &str) -> Option<&RawValue> {
+        self.own.as_ref().filter(|(known, _)| *known == key).map(|(_, value)| &**value)
     }
 }
 

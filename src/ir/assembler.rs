@@ -9,16 +9,18 @@ use std::collections::{HashMap, HashSet};
 use serde_json::value::RawValue;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Answer, Event, Finish, Fragment, Output, Piece};
+use super::{Answer, Event, Finish, Fragment, Output, OwnField, Piece};
 use crate::error::{Error, Kind};
 
 mod calls;
 mod defer;
 mod growing;
 mod messages;
+mod own;
 mod pending;
 
 use calls::Shown;
+use own::Early;
 pub use pending::Calls;
 use pending::Queue;
 
@@ -48,6 +50,8 @@ pub struct Assembler {
     opaque: HashSet<u128>,
     /// What came while a call was open; it follows when the call is closed.
     deferred: Vec<Fragment<'static>>,
+    /// A field that came before the item that it belongs to.
+    early: Option<Early>,
     finish: Option<Finish>,
     room: usize,
     ended: bool,
@@ -93,6 +97,7 @@ impl Assembler {
             cited: HashSet::new(),
             opaque: HashSet::new(),
             deferred: Vec::new(),
+            early: None,
             finish: None,
             room: limit,
             ended: false,
@@ -199,6 +204,7 @@ impl Assembler {
             Fragment::CallOutput { call_id, name, output } => {
                 self.call_output(&call_id, name.as_deref(), output.into_string(), emit);
             }
+            Fragment::Own { item, key, value } => self.own(item.as_deref(), (key, value.into_owned())),
             Fragment::Opaque { kind, raw } => {
                 self.answer.unknown = self.answer.unknown.saturating_add(1);
                 self.opaque(kind.into_string(), raw.into_owned(), emit);
@@ -251,6 +257,7 @@ impl Assembler {
                 Fragment::Call { arguments, .. } => arguments.len(),
                 Fragment::CallOutput { output, .. } => output.len(),
                 Fragment::Opaque { raw, .. } => raw.get().len(),
+                Fragment::Own { value, .. } => value.get().len(),
                 Fragment::Annotation { annotation } => Self::ITEM + annotation.get().len(),
                 _ => 0,
             };
@@ -295,7 +302,7 @@ impl Assembler {
             return *index;
         }
         self.supersede(emit);
-        let index = self.begin(Piece::Reasoning { text: String::new(), encrypted: None }, emit);
+        let index = self.begin(Piece::Reasoning { text: String::new(), encrypted: None }, None, emit);
         self.open = Some(Open::Reasoning { index, item: item.map(str::to_owned) });
         index
     }
@@ -303,24 +310,24 @@ impl Assembler {
     /// An item that nobody knows; said twice it is still one.
     fn opaque(&mut self, kind: String, raw: Box<RawValue>, emit: &mut dyn Emit) {
         if self.opaque.insert(xxh3_128(raw.get().as_bytes())) {
-            self.single(Piece::Opaque { kind, raw }, emit);
+            self.single(Piece::Opaque { kind, raw }, None, emit);
         }
     }
 
     /// An item that comes in one piece.
-    fn single(&mut self, piece: Piece, emit: &mut dyn Emit) {
+    fn single(&mut self, piece: Piece, own: Option<OwnField>, emit: &mut dyn Emit) {
         self.supersede(emit);
-        let index = self.begin(piece, emit);
+        let index = self.begin(piece, own, emit);
         if let Some(item) = self.answer.items.get_mut(index) {
             item.complete = true;
         }
         emit.event(&Event::ItemDone { index }, &self.answer);
     }
 
-    fn begin(&mut self, piece: Piece, emit: &mut dyn Emit) -> usize {
+    fn begin(&mut self, piece: Piece, own: Option<OwnField>, emit: &mut dyn Emit) -> usize {
         let index = self.answer.items.len();
         self.room = self.room.saturating_sub(Self::ITEM);
-        self.answer.items.push(Output { piece, complete: false });
+        self.answer.items.push(Output { piece, own, complete: false });
         emit.event(&Event::ItemStarted { index }, &self.answer);
         index
     }

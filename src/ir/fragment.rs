@@ -97,6 +97,16 @@ pub enum Fragment<'a> {
         /// What the tool said.
         output: Str<'a>,
     },
+    /// A field of a message, or of what a tool answered, that one dialect alone has (`phase`, `attachments`): of the one
+    /// that is open if this is its name, and otherwise of the next.
+    Own {
+        /// The message, or the call that was answered.
+        item: Option<Str<'a>>,
+        /// The field.
+        key: &'static str,
+        /// Its value.
+        value: Json<'a>,
+    },
     /// An output item of a kind we do not know.
     Opaque {
         /// Its `type`.
@@ -133,6 +143,7 @@ impl Fragment<'_> {
             | Self::Refusal { item, .. }
             | Self::Reasoning { item, .. }
             | Self::Message { item, .. }
+            | Self::Own { item, .. }
             | Self::Thought { item, .. } => [item.as_deref(), None],
             Self::CallStart { call_id, name, .. } => [call_id.as_deref(), name.as_deref()],
             Self::Call { call_id, name, .. } => [Some(&**call_id), Some(&**name)],
@@ -174,6 +185,7 @@ impl Fragment<'_> {
             Self::CallOutput { call_id, name, output } => {
                 Fragment::CallOutput { call_id: call_id.into_owned(), name: own(name), output: output.into_owned() }
             }
+            Self::Own { item, key, value } => Fragment::Own { item: own(item), key, value: raw(value) },
             Self::Opaque { kind, raw: item } => Fragment::Opaque { kind: kind.into_owned(), raw: raw(item) },
             Self::CustomOutputs(outputs) => Fragment::CustomOutputs(raw(outputs)),
             Self::Databricks(output) => Fragment::Databricks(raw(output)),

@@ -16,7 +16,7 @@ mod opening;
 mod request;
 mod text;
 
-pub use answer::{AgentCall, Answer, Finish, Output, Piece, Usage};
+pub use answer::{AgentCall, Answer, Finish, Output, OwnField, Piece, Usage};
 pub use assembler::{Assembler, Calls, Emit};
 pub use body::{Body, Fields};
 pub use event::Event;

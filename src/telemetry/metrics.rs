@@ -97,7 +97,7 @@ pub struct Arm {
     pub first_byte: Histogram,
     /// Exchanges that are going on.
     pub in_flight: IntGauge,
-    /// Request fields left out because the backend's dialect cannot carry them.
+    /// Fields left out because the dialect of the backend, or of the client, cannot carry them.
     pub dropped_fields: IntCounter,
     /// Request fields that nobody here knows.
     pub unknown_fields: IntCounter,
@@ -150,7 +150,7 @@ impl Metrics {
             in_flight: IntGaugeVec::new(Opts::new("cutover_in_flight", "Exchanges that are going on"), arm)?,
             dropped_fields: counter(
                 "cutover_dropped_fields_total",
-                "Request fields left out because the backend's dialect cannot carry them",
+                "Fields left out because the dialect of the backend, or for answers of the client, cannot carry them",
                 arm,
             )?,
             unknown: counter(

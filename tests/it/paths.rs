@@ -1,7 +1,7 @@
 //! Every path of the contract, what each answers, and what every answer carries.
 
 use crate::support::says::{self, Act, TEXT};
-use crate::support::{Client, Fake, Gateway, one_backend};
+use crate::support::{Client, Fake, Gateway, Step, chunked, one_backend, plain};
 
 #[tokio::test]
 async fn every_path_leads_to_the_agent() {
@@ -211,4 +211,33 @@ async fn the_agents_own_calls_are_shown_to_those_who_ask() {
     let asking = gateway.client().header("x-cutover-show", "server_tools");
     let all = ["function_call", "function_call_output", "message"];
     assert_eq!(kinds(asking.post("/v1/responses", &body).await), all);
+}
+
+#[tokio::test]
+async fn what_an_answer_has_and_its_client_has_no_place_for_is_named_and_counted() {
+    let item = r#"{"type":"message","id":"m","role":"assistant","phase":"final_answer","content":[{"type":"output_text","text":"x"}]}"#;
+    let fake = Fake::by_request(move |seen| {
+        if seen.json()["stream"] == true {
+            let frame =
+                format!("data: {{\"type\": \"response.output_item.done\", \"item\": {item}}}\n\ndata: [DONE]\n\n");
+            vec![Step::Write(chunked(frame.as_bytes(), true))]
+        } else {
+            vec![Step::Write(plain(200, "application/json", &format!("{{\"output\":[{item}]}}")))]
+        }
+    })
+    .await;
+    let mut gateway = Gateway::to(&fake, "responses").await;
+    let messages = r#"{"model":"agent","seed":1,"messages":[{"role":"user","content":"hi"}]"#;
+    let answer = gateway.client().post("/v1/chat/completions", format!("{messages}}}")).await;
+    assert_eq!((answer.status, answer.header("x-cutover-dropped")), (200, Some("seed,phase")), "{}", answer.text());
+    assert_eq!(gateway.next_finished().await.dropped, "seed,phase");
+    let stream = gateway.client().post("/v1/chat/completions", format!("{messages},\"stream\":true}}")).await;
+    assert_eq!(stream.header("x-cutover-dropped"), Some("seed"), "the head had gone before");
+    assert_eq!(gateway.next_finished().await.dropped, "seed,phase");
+    let own = gateway.client().post("/v1/responses", r#"{"model":"agent","input":"hi"}"#).await;
+    assert_eq!((own.header("x-cutover-dropped"), &own.json()["output"][0]["phase"]), (None, &"final_answer".into()));
+    gateway.next_finished().await;
+    let metrics = Client::new(gateway.admin).get("/metrics").await.text();
+    let line = r#"cutover_dropped_fields_total{backend="only",route="agent"} 4"#;
+    assert!(metrics.contains(line), "{line} is missing in:\n{metrics}");
 }

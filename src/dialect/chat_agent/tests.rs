@@ -100,6 +100,7 @@ fn a_whole_answer_is_read() {
     let expected = [
         "begin(r)",
         "whole call c1 f {}",
+        r#"attachments(c1) {"raw":"x"}"#,
         "output c1 f 21",
         "message(m3) it is 21",
         "finish stop",

@@ -219,8 +219,15 @@ impl StreamReader {
             _ => {}
         }
         let spoken = Spoken::of(said);
-        if !spoken.is_empty() || said.tool_calls.iter().next().is_some() {
+        let calls = said.tool_calls.iter().next().is_some();
+        if !spoken.is_empty() || calls {
             self.finished = false;
+        }
+        if !(spoken.is_empty() && calls) {
+            attachments(said, said.id.given(), out);
+        } else if said.attachments.is_some() {
+            // Calls have no place for them.
+            out.push(Fragment::Unknown);
         }
         match extent {
             Extent::Whole => spoken_whole(said, spoken, out),
@@ -252,6 +259,7 @@ impl StreamReader {
     /// A tool that the agent ran itself has answered.
     fn answered(&mut self, said: &Said<'_>, out: &mut dyn Sink) {
         self.finished = false;
+        attachments(said, said.tool_call_id.given(), out);
         out.push(Fragment::CallOutput {
             call_id: said.tool_call_id.given().unwrap_or_default().into(),
             name: said.name.given().map(Str::from),
@@ -325,6 +333,14 @@ fn whole_call(call: &ToolCall<'_>, out: &mut dyn Sink) {
         name: call.name().unwrap_or_default().into(),
         arguments: call.arguments(),
     });
+}
+
+/// What a ChatAgent gives beside the words of a message; no other dialect has it.
+fn attachments(said: &Said<'_>, item: Option<&str>, out: &mut dyn Sink) {
+    if let Some(attachments) = said.attachments.filter(|attachments| attachments.get().starts_with('{')) {
+        let item = item.map(Str::from);
+        out.push(Fragment::Own { item, key: "attachments", value: Cow::Borrowed(attachments) });
+    }
 }
 
 fn annotations(said: &Said<'_>) -> Vec<Json<'static>> {

@@ -110,6 +110,7 @@ fn describe(fragment: Fragment<'_>) -> String {
         Fragment::CallOutput { call_id, name, output } => {
             format!("output {call_id} {} {output}", name.unwrap_or_default())
         }
+        Fragment::Own { item, key, value } => format!("{key}{} {value}", named(item)),
         Fragment::Opaque { kind, .. } => format!("opaque {kind}"),
         Fragment::CustomOutputs(raw) => format!("custom {raw}"),
         Fragment::Databricks(raw) => format!("databricks {raw}"),

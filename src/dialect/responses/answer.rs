@@ -31,6 +31,8 @@ struct ItemFields<'a> {
     summary: Option<&'a RawValue>,
     #[serde(borrow)]
     encrypted_content: Option<&'a RawValue>,
+    #[serde(borrow)]
+    phase: Option<&'a RawValue>,
 }
 
 /// A content part of a message.
@@ -60,6 +62,8 @@ pub(super) struct Label<'a> {
     pub(super) call_id: Str<'a>,
     pub(super) name: Str<'a>,
     pub(super) arguments: Str<'a>,
+    /// What part of the answer a message is.
+    pub(super) phase: Option<&'a RawValue>,
 }
 
 /// Reads an item as it is announced.
@@ -71,7 +75,15 @@ pub(super) fn label(raw: &RawValue) -> Option<Label<'_>> {
         call_id: value::string_or_empty(fields.call_id),
         name: value::string_or_empty(fields.name),
         arguments: value::arguments(fields.arguments),
+        phase: fields.phase,
     })
+}
+
+/// A message's `phase`, which no other dialect has.
+pub(super) fn phase<'a>(item: Option<&Str<'a>>, phase: Option<&'a RawValue>, out: &mut dyn Sink) {
+    if let Some(phase) = phase.filter(|phase| phase.get().starts_with('"')) {
+        out.push(Fragment::Own { item: item.cloned(), key: "phase", value: Json::Borrowed(phase) });
+    }
 }
 
 /// Reads a whole item.
@@ -115,6 +127,7 @@ fn message<'a>(fields: &ItemFields<'a>, item: Option<Str<'a>>, out: &mut dyn Sin
     if fields.role.and_then(value::string).is_some_and(|role| role != "assistant") {
         return;
     }
+    phase(item.as_ref(), fields.phase, out);
     if let Some(text) = fields.content.and_then(value::string) {
         return out.push(Fragment::Message { item, text, refusal: None, annotations: Vec::new() });
     }
@@ -248,7 +261,9 @@ impl<'a> Resource<'a> {
 
     /// Why a plain answer cannot be one.
     fn refuse(&self) -> Option<Error> {
-        let what = if self.output.is_none_or(|output| !output.get().starts_with('[')) {
+        // A LongRunningAgentServer has no list where nothing was said.
+        let silent = self.output.is_none() && self.status() == "completed";
+        let what = if !silent && self.output.is_none_or(|output| !output.get().starts_with('[')) {
             "the agent's answer has no list `output`"
         } else {
             return None;

@@ -22,6 +22,8 @@ pub(super) enum Known<'a> {
         id: &'a str,
         status: &'static str,
         role: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        phase: Option<&'a RawValue>,
         content: Content<'a>,
     },
     FunctionCall {
@@ -129,7 +131,7 @@ impl Serialize for Opaque<'_> {
 impl<'a> Item<'a> {
     /// The item as it is announced: everything that identifies it, and none of what its deltas will add up to.
     pub(super) fn begun(output: &'a Output, id: &'a str, origins: &'a Origins) -> Self {
-        let mut item = Self::of(&output.piece, id, "in_progress", origins);
+        let mut item = Self::of(output, id, "in_progress", origins);
         match &mut item {
             Self::Known(Known::Message { content, .. }) => content.begun = false,
             Self::Known(Known::FunctionCall { arguments, .. }) => *arguments = "",
@@ -142,14 +144,14 @@ impl<'a> Item<'a> {
 
     /// The item as it will stay.
     pub(super) fn ended(output: &'a Output, id: &'a str, origins: &'a Origins) -> Self {
-        Self::of(&output.piece, id, if output.complete { "completed" } else { "incomplete" }, origins)
+        Self::of(output, id, if output.complete { "completed" } else { "incomplete" }, origins)
     }
 
-    fn of(piece: &'a Piece, id: &'a str, status: &'static str, origins: &'a Origins) -> Self {
-        Self::Known(match piece {
+    fn of(output: &'a Output, id: &'a str, status: &'static str, origins: &'a Origins) -> Self {
+        Self::Known(match &output.piece {
             Piece::Message { text, refusal, annotations } => {
                 let content = Content { text, refusal, annotations, begun: true };
-                Known::Message { id, status, role: "assistant", content }
+                Known::Message { id, status, role: "assistant", phase: output.own("phase"), content }
             }
             Piece::Call { call_id, name, arguments, .. } => match origins.get(name) {
                 Some(Origin { namespace, name, custom: true }) => {

@@ -231,7 +231,10 @@ impl Stream {
         self.part = Part::default();
         let Some(label) = event.item.and_then(answer::label) else { return };
         match &*label.kind {
-            "message" | "reasoning" => self.open = Some(label.id.into_string()),
+            "message" | "reasoning" => {
+                answer::phase(Some(&label.id).filter(|id| !id.is_empty()), label.phase, out);
+                self.open = Some(label.id.into_string());
+            }
             "function_call" => {
                 self.streamed = true;
                 let slot = self.calls.open(number(event.output_index), &label.id);

@@ -118,7 +118,8 @@ impl Assembler {
             let called = if call.name.is_empty() { &name } else { &call.name };
             self.agents_call(&call.call_id, called, call.arguments(), emit);
         }
-        self.single(Piece::CallOutput { call_id: call_id.to_owned(), name, output }, emit);
+        let own = self.early_of(Some(call_id));
+        self.single(Piece::CallOutput { call_id: call_id.to_owned(), name, output }, own, emit);
     }
 
     /// A call that the agent ran itself, in one go.
@@ -186,7 +187,7 @@ impl Assembler {
         emit: &mut dyn Emit,
     ) -> usize {
         let piece = Piece::Call { call_id: call_id.to_owned(), name: name.to_owned(), arguments: String::new(), by };
-        let index = self.begin(piece, emit);
+        let index = self.begin(piece, None, emit);
         self.open = Some(Open::Call { index, place });
         let shown = self.shown.entry(call_id.to_owned()).or_default();
         if shown.name.is_empty() {

@@ -12,6 +12,7 @@ impl Assembler {
             Fragment::Annotation { .. }
             | Fragment::Message { .. }
             | Fragment::Opaque { .. }
+            | Fragment::Own { .. }
             | Fragment::Reasoning { .. }
             | Fragment::Refusal { .. }
             | Fragment::Text { .. }

@@ -70,6 +70,7 @@ impl Assembler {
         let known = self.said(item, whole, refused);
         if known.is_none() {
             if self.was_said(item, whole) {
+                self.early = None;
                 return;
             }
             self.close(true, emit);
@@ -79,6 +80,7 @@ impl Assembler {
             Some(Open::Message { item, .. }) => item.clone(),
             _ => None,
         };
+        self.attach(item);
         let (text, refusal) = known.unwrap_or((0, 0));
         self.text(open.as_deref(), whole.get(text..).unwrap_or_default(), emit);
         for annotation in annotations {
@@ -117,7 +119,8 @@ impl Assembler {
         }
         self.supersede(emit);
         let piece = Piece::Message { text: String::new(), refusal: String::new(), annotations: Vec::new() };
-        let index = self.begin(piece, emit);
+        let own = self.early_of(item);
+        let index = self.begin(piece, own, emit);
         self.open = Some(Open::Message { index, item: item.map(str::to_owned) });
         self.cited.clear();
         index

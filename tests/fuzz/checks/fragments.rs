@@ -59,11 +59,11 @@ pub(super) fn make(bytes: &[u8]) -> Vec<Fragment<'static>> {
     let mut choices = Choices(bytes.iter());
     let (mut fragments, mut made) = (Vec::new(), 0_u32);
     while choices.0.len() > 0 && fragments.len() < 64 {
-        let fragment = match choices.next(11) {
+        let fragment = match choices.next(12) {
             0 => Fragment::Text { item: choices.item(), delta: choices.words(WORDS).into() },
             1 => Fragment::Refusal { item: choices.item(), delta: choices.words(WORDS).into() },
             2 => Fragment::Reasoning { item: choices.item(), delta: choices.words(WORDS).into() },
-            3 => Fragment::Annotation { annotation: citation() },
+            3 => Fragment::Annotation { annotation: raw(CITATION) },
             4 => Fragment::Message {
                 item: choices.item(),
                 text: choices.words(WORDS).into(),
@@ -90,6 +90,10 @@ pub(super) fn make(bytes: &[u8]) -> Vec<Fragment<'static>> {
                 let call_id = format!("{}{}", ["c", "s"][choices.next(2)], choices.next(6));
                 Fragment::CallOutput { call_id: call_id.into(), name: None, output: choices.words(WORDS).into() }
             }
+            10 => {
+                let (key, value) = [("phase", "\"final_answer\""), ("attachments", "{\"a\":\"b\"}")][choices.next(2)];
+                Fragment::Own { item: choices.item(), key, value: raw(value) }
+            }
             _ => {
                 let [input, output] = [choices.next(99), choices.next(99)].map(|count| Some(count as u64));
                 let details = Usage { cached: 1, reasoning: 2, ..Usage::new(input, output, None) };
@@ -104,6 +108,6 @@ pub(super) fn make(bytes: &[u8]) -> Vec<Fragment<'static>> {
     fragments
 }
 
-fn citation() -> Json<'static> {
-    Json::Owned(RawValue::from_string(CITATION.to_owned()).unwrap())
+fn raw(json: &str) -> Json<'static> {
+    Json::Owned(RawValue::from_string(json.to_owned()).unwrap())
 }

@@ -5,47 +5,50 @@ use std::collections::HashSet;
 use cutover::dialect::Dialect;
 use cutover::ir::{AgentCall, Answer, Finish, Piece, Usage};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Holds what a client has `read` from what was `written` against the answer that it was written of; `show` says that the
 /// agent's own calls were shown, `way` in which form it was written.
 pub(super) fn after(answer: &Answer, client: &dyn Dialect, show: bool, read: &Answer, way: &str, written: &[u8]) {
     let name = client.name();
-    let same = |what: &str, got: &dyn Shown, meant: &dyn Shown| {
-        let written = String::from_utf8_lossy(written);
-        assert!(
-            got.text() == meant.text(),
-            "{what} in a {way} of {name}: {} of {}\n{written}\n{answer:#?}",
-            got.text(),
-            meant.text()
-        );
-    };
-    same("what failed", &read.failure.as_ref().map(ToString::to_string), &None::<String>);
+    let told = Told { answer, name, way, written };
+    told.same("what failed", &read.failure.as_ref().map(ToString::to_string), &None);
     if !is_legal(answer) {
         return;
     }
-    same("the words", &words(read, name), &words(answer, name));
+    told.same("the words", &words(read, name), &words(answer, name));
     if name != "split_chat_messages" {
         let usage = |answer: &Answer| answer.usage.map(|usage| counts(usage, name));
-        same("the calls", &calls(read, true), &calls(answer, show));
-        same("the finish", &finish(read), &finish(answer));
-        same("the usage", &usage(read), &usage(answer));
+        told.same("the calls", &calls(read, true), &calls(answer, show));
+        told.same("the finish", &finish(read), &finish(answer));
+        told.same("the usage", &usage(read), &usage(answer));
     }
     if matches!(name, "responses" | "chat_completions") {
-        same("the thoughts", &thoughts(read), &thoughts(answer));
+        told.same("the thoughts", &thoughts(read), &thoughts(answer));
     }
-    if name == "responses" {
-        same("the messages", &messages(read), &messages(answer));
+    match name {
+        "responses" => told.same("the messages", &messages(read), &messages(answer)),
+        "chat_agent" => told.same("the attachments", &attachments(read, true), &attachments(answer, show)),
+        _ => {}
     }
 }
 
-/// What can be held against another of its kind.
-trait Shown {
-    fn text(&self) -> String;
+/// What was told of an answer, and how.
+struct Told<'a> {
+    answer: &'a Answer,
+    name: &'a str,
+    way: &'a str,
+    written: &'a [u8],
 }
 
-impl<T: std::fmt::Debug> Shown for T {
-    fn text(&self) -> String {
-        format!("{self:?}")
+impl Told<'_> {
+    fn same<T: PartialEq + std::fmt::Debug>(&self, what: &str, got: &T, meant: &T) {
+        let Self { answer, name, way, written } = self;
+        assert!(
+            got == meant,
+            "{what} in a {way} of {name}: {got:?} of {meant:?}\n{}\n{answer:#?}",
+            String::from_utf8_lossy(written)
+        );
     }
 }
 
@@ -78,12 +81,24 @@ fn words(answer: &Answer, dialect: &str) -> String {
     words
 }
 
-fn messages(answer: &Answer) -> Vec<(&str, &str, usize)> {
+fn messages(answer: &Answer) -> Vec<(&str, &str, usize, Option<&str>)> {
     let pieces = answer.items.iter().filter_map(|item| match &item.piece {
-        Piece::Message { text, refusal, annotations } => Some((text.as_str(), refusal.as_str(), annotations.len())),
+        Piece::Message { text, refusal, annotations } => {
+            Some((text.as_str(), refusal.as_str(), annotations.len(), item.own("phase").map(RawValue::get)))
+        }
         _ => None,
     });
-    pieces.filter(|(text, refusal, _)| !text.is_empty() || !refusal.is_empty()).collect()
+    pieces.filter(|(text, refusal, ..)| !text.is_empty() || !refusal.is_empty()).collect()
+}
+
+/// The attachments of what was said, by the agent's own tools as well if that is shown.
+fn attachments(answer: &Answer, all: bool) -> Vec<&str> {
+    let said = answer.items.iter().filter(|item| match &item.piece {
+        Piece::Message { text, refusal, .. } => !text.is_empty() || !refusal.is_empty(),
+        Piece::CallOutput { .. } => all,
+        _ => false,
+    });
+    said.filter_map(|item| item.own("attachments").map(RawValue::get)).collect()
 }
 
 fn calls(answer: &Answer, all: bool) -> Vec<(&str, &str, &str)> {

@@ -113,6 +113,8 @@ pub(super) struct Said<'a> {
     pub(super) tool_calls: Calls<'a>,
     #[serde(borrow)]
     pub(super) annotations: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) attachments: Option<&'a RawValue>,
 }
 
 /// Tool calls. Most often there is one, and it needs no list.
