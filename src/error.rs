@@ -69,6 +69,8 @@ pub enum Kind {
     ModelNotFound,
     /// Nothing has this name.
     NameNotFound,
+    /// The backend's server does not offer what is asked of it about an answer that it made.
+    NotOffered,
     /// The request did not reach the backend, or was turned away before it began.
     NotBegun,
     /// The path does not exist.
@@ -168,6 +170,7 @@ impl Kind {
             Self::NotBegun => {
                 row(502, "backend_turned_away", "server_error", "TEMPORARILY_UNAVAILABLE", Fault::Backend, true)
             }
+            Self::NotOffered => client(501, "backend_not_implemented", "NOT_IMPLEMENTED"),
             Self::PathNotFound => client(404, "path_not_found", "ENDPOINT_NOT_FOUND"),
             Self::RateLimited => {
                 row(429, "rate_limit_exceeded", "rate_limit_error", "REQUEST_LIMIT_EXCEEDED", Fault::Backend, false)

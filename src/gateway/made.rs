@@ -71,7 +71,7 @@ impl Made {
         let ask = Ask {
             surface: Surface::OpenAi,
             model: decision.route.name.clone(),
-            show_agents_calls: decision.route.show_server_tools,
+            show_agents_calls: decision.route.show_server_tools || translate::asks_for_agents_calls(&head.headers),
             starting_after: wish.starting_after,
             ..Ask::default()
         };

@@ -134,7 +134,10 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
     let reader = backend.dialect.reader_for(&request, &target);
     let follow = reader.resume().map(|_| Call { body: Bytes::new(), ..call.clone() });
     let ask = Ask { trace, ..voices.ask(arrived, route, &request) };
-    let calls = Calls { hold: !ask.show_agents_calls, declared: request.declared().map(str::to_owned).collect() };
+    // Who comes back for an answer does not say which tools it declared, and is to find the same frames in the same order.
+    let later = is_true(&request, Field::Background);
+    let declared = if later { Vec::new() } else { request.declared().map(str::to_owned).collect() };
+    let calls = Calls { hold: !ask.show_agents_calls, declared };
     let plan = Plan {
         backend: Arc::clone(&backend),
         reader,
@@ -207,7 +210,7 @@ impl Voices {
 
     fn ask(&self, arrived: &Arrived<'_>, route: &Route, request: &Request<'_>) -> Ask {
         let Arrived { entrance, body, headers, .. } = *arrived;
-        let shown = headers.get_all(SHOW).iter().any(|value| value == "server_tools");
+        let shown = asks_for_agents_calls(headers);
         let model = match (&request.model, entrance) {
             (Some(model), _) => model.to_string(),
             (None, Entrance::Invocations(Some(name))) => name.clone(),
@@ -248,8 +251,16 @@ fn previous(request: &Request<'_>) -> Option<Box<RawValue>> {
 
 /// Whether the client asks for an answer that is kept: made in the background, or stored.
 fn keeps(request: &Request<'_>) -> bool {
-    let asks = |field| request.param(field).is_some_and(|param| param.value.get() == "true");
-    asks(Field::Background) || asks(Field::Store)
+    is_true(request, Field::Background) || is_true(request, Field::Store)
+}
+
+fn is_true(request: &Request<'_>, field: Field) -> bool {
+    request.param(field).is_some_and(|param| param.value.get() == "true")
+}
+
+/// Whether the client asks to see the calls that the agent ran itself.
+pub(super) fn asks_for_agents_calls(headers: &HeaderMap) -> bool {
+    headers.get_all(SHOW).iter().any(|value| value == "server_tools")
 }
 
 /// How the client asked for the trace's id; whichever way it was, the backend is asked in both.

@@ -207,6 +207,7 @@ fn blame(kind: Kind) -> Blame {
         | Kind::BackendRefusedCredential
         | Kind::BackendPathNotFound
         | Kind::AnswerNotFound
+        | Kind::NotOffered
         | Kind::Forbidden
         | Kind::Unauthenticated => Blame::Nobody,
         _ => Blame::Unasked,

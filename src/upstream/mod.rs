@@ -212,7 +212,10 @@ impl Backend {
             shown = Some(fresh);
         }
         if !response.status().is_success() {
-            return Err(self.refused(response, &call.client, shown.as_ref()).await);
+            let offered = call.rest.is_none() || response.status() != StatusCode::NOT_IMPLEMENTED;
+            let error = self.refused(response, &call.client, shown.as_ref()).await;
+            // The answer is there; that its server can do no more with it is no failure.
+            return Err(if offered { error } else { Error::new(Kind::NotOffered, error.message()).because(error) });
         }
         let Some(form) = form(response.headers()) else { return Err(not_an_answer(response.headers())) };
         Ok(Reply { form, body: response.into_body(), asked })

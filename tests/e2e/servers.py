@@ -128,6 +128,13 @@ def durable(logs: Path) -> Server:
     return start("durable", command, port, "/health", logs, AGENT_PORT=str(port))
 
 
+def long_running(logs: Path, database_port: int) -> Server:
+    port = free_port()
+    command = [sys.executable, str(HERE / "agents" / "long_running.py")]
+    ports = {"AGENT_PORT": str(port), "DATABASE_PORT": str(database_port)}
+    return start("long-running", command, port, "/health", logs, **ports)
+
+
 def emulator(models: Path, logs: Path) -> Server:
     port = free_port()
     command = [sys.executable, str(HERE / "emulator.py"), str(models), str(port)]

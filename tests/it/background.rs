@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Fake, Gateway, Seen, Step, chunked, plain};
+use crate::support::{Client, Fake, Gateway, Seen, Step, chunked, plain};
 
 const ITEM: &str =
     r#"{"type":"message","id":"m","role":"assistant","content":[{"type":"output_text","text":"Hello there"}]}"#;
@@ -52,6 +52,9 @@ fn server(name: &'static str) -> impl Fn(&Seen) -> Vec<Step> {
                 200,
                 r#"{"id":"x","status":"failed","error":{"message":"boom","type":"server_error","code":"task_failed"},"attempt_number":1}"#,
             ),
+            ["POST", path, _] if path.ends_with("running/cancel") => {
+                json(501, r#"{"detail":"Cancellation is not yet implemented."}"#)
+            }
             ["POST", path, _] if path == format!("/responses/{id}/cancel") => {
                 json(200, &format!(r#"{{"id":"{id}","status":"cancelled","output":[]}}"#))
             }
@@ -166,6 +169,47 @@ async fn what_is_not_there_or_not_ours_is_a_404() {
     let wrong =
         gateway.client().get(&format!("/v1/responses/resp_{}x?starting_after=3", cutover::route::tag("one"))).await;
     assert_eq!((wrong.status, wrong.json()["error"]["param"].as_str()), (400, Some("starting_after")));
+}
+
+#[tokio::test]
+async fn what_a_server_does_not_offer_is_said_and_is_no_failure_of_its() {
+    let (one, _two, gateway) = two().await;
+    let path = format!("/v1/responses/resp_{}running/cancel", cutover::route::tag("one"));
+    for _ in 0..20 {
+        let answer = gateway.client().post(&path, "").await;
+        let error = answer.json()["error"].clone();
+        assert_eq!((answer.status, error["code"].as_str().unwrap()), (501, "backend_not_implemented"));
+        assert_eq!(error["message"], "Cancellation is not yet implemented.");
+    }
+    assert_eq!(one.seen().len(), 20, "it is not left alone for it");
+    let metrics = Client::new(gateway.admin).get("/metrics").await.text();
+    let failed = r#"cutover_requests_total{backend="one",outcome="backend_error",route="agent"} "#;
+    assert!(metrics.lines().any(|line| line.strip_prefix(failed) == Some("0")), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_stream_is_numbered_alike_for_who_declared_tools_and_for_who_comes_back() {
+    let call = r#"{"type": "response.output_item.done", "item": {"type":"function_call","id":"f","call_id":"c","name":"find","arguments":"{}"}}"#;
+    let text = r#"{"type": "response.output_item.done", "item": {"type":"message","id":"m","role":"assistant","content":[{"type":"output_text","text":"so"}]}}"#;
+    let frames = format!("data: {call}\n\ndata: {text}\n\ndata: [DONE]\n\n");
+    let backend = Fake::by_request(move |_| vec![Step::Write(chunked(frames.as_bytes(), true))]).await;
+    let config = format!(
+        "auth: anonymous
+backends: {{ one: {{ url: 'http://{}/responses', dialect: responses, credential: none }} }}
+routes: [ {{ name: agent, split: {{ one: 1 }} }} ]
+",
+        backend.address
+    );
+    let gateway = Gateway::start(&config).await;
+    let kinds = |texts: Vec<String>| -> Vec<Value> {
+        let events = texts.iter().filter_map(|data| serde_json::from_str::<Value>(data).ok());
+        events.map(|event| Value::Array(vec![event["type"].clone(), event["output_index"].clone()])).collect()
+    };
+    let tools = r#","stream":true,"tools":[{"type":"function","name":"find","parameters":{}}]"#;
+    let begun = kinds(gateway.client().post("/v1/responses", body(tools)).await.datas());
+    let id = format!("resp_{}x", cutover::route::tag("one"));
+    let again = kinds(gateway.client().get(&format!("/v1/responses/{id}?stream=true")).await.datas());
+    assert_eq!(begun, again);
 }
 
 #[tokio::test]

@@ -118,6 +118,16 @@ def steps(turn: Turn) -> Iterator[Step]:
             for tick in range(1, 21):
                 yield Pause(0.1)
                 yield Text(f"tick {tick} ")
+        case "late":
+            yield Text("First this, ")
+            yield Pause(2.5)
+            yield Text("then that.")
+        case "for long":
+            yield Text("I begin. ")
+            yield Pause(60)
+            yield Text("I end.")
+        case text if text.startswith("[RECOVERY]"):
+            yield from say("I took over.")
         case "custom":
             yield from say("echo: custom")
             yield Custom({"seen": turn.custom_inputs})

@@ -115,6 +115,14 @@ fn what_is_no_answer_fails() {
 }
 
 #[test]
+fn an_answer_that_is_complete_without_a_list_said_nothing() {
+    let answer = answer_of(r#"{"id":"resp_1","status":"completed","attempt_number":1}"#);
+    assert_eq!((answer.items.len(), answer.finish()), (0, Some(Finish::Stop)));
+    let elsewhere = r#"{"id":"r","status":"completed","output":{"output":[],"status":"completed"}}"#;
+    assert_eq!(failure(elsewhere).0, Kind::BackendGarbage);
+}
+
+#[test]
 fn an_answer_in_the_background_waits_and_one_that_has_been_given_does_not() {
     for status in ["queued", "in_progress", "cancelled"] {
         let answer = answer_of(&format!(r#"{{"id":"resp_1","status":"{status}","output":[],"error":null}}"#));

@@ -1,0 +1,75 @@
+"""A PostgreSQL of its own for a test: made in a temporary folder, on a free port of 127.0.0.1, ended and removed after."""
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import servers
+
+MISSING = "there is no PostgreSQL server on this machine: tests/setup says what to install"
+USER = "cutover"
+START_SECONDS = 60
+
+
+def binaries() -> Path | None:
+    """Where the server's programs are: Debian keeps them apart from the clients', by version."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: float(file.parts[-3]))
+    initdb = shutil.which("initdb") or (found[-1] if found else None)
+    return Path(initdb).resolve().parent if initdb else None
+
+
+def unprivileged() -> dict[str, Any]:
+    """Who runs it: PostgreSQL refuses to be root."""
+    if os.geteuid() != 0:
+        return {}
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    who = known.get("postgres") or known["nobody"]
+    return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
+
+
+@contextlib.contextmanager
+def running(database: str) -> Iterator[int]:
+    """Its port; it holds one database, of a user without a password."""
+    tools, who, port = binaries(), unprivileged(), servers.free_port()
+    folder = Path(tempfile.mkdtemp(prefix="cutover-postgres-"))
+    if who:
+        os.chown(folder, who["user"], who["group"])
+    common = {"cwd": folder, "env": servers.quiet_env(), **who}
+    here = ["--host=127.0.0.1", f"--port={port}", f"--username={USER}"]
+    try:
+        make = [tools / "initdb", "--pgdata=data", f"--username={USER}", "--auth=trust", "--encoding=UTF8", "--no-locale"]
+        subprocess.run([*make, "--no-sync"], check=True, capture_output=True, **common)
+        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
+        command = [tools / "postgres", "-D", "data"]
+        command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **common)
+        try:
+            wait(server, port, folder / "log")
+            subprocess.run([tools / "createdb", *here, database], check=True, capture_output=True, **common)
+            yield port
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(timeout=START_SECONDS)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait(server: subprocess.Popen, port: int, log: Path) -> None:
+    """Returns once it takes connections; says what its log ends with if it dies or takes too long."""
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        if server.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')[-2000:]}")
+        time.sleep(0.1)
