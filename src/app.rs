@@ -67,7 +67,7 @@ impl App {
     /// window to finish. Returns how many connections had answers in flight when the window was over.
     pub async fn run(self, stop: impl Into<Stop>) -> usize {
         let Stop { drain, now } = stop.into();
-        let (stop_clients, stop_admin) = (Stop { drain: CancellationToken::new(), now }, Stop::default());
+        let (stop_clients, stop_admin) = (Stop { drain: CancellationToken::new(), now: now.clone() }, Stop::default());
         let operators = tokio::spawn(self.admin_port.serve(Arc::clone(&self.admin), stop_admin.clone()));
         let (gateway, stop) = (Arc::clone(self.live.gateway()), stop_clients.clone());
         let clients = tokio::spawn(self.clients_port.serve(gateway, stop));
@@ -82,9 +82,8 @@ impl App {
         stop_admin.drain.cancel();
         let _ = operators.await;
         counters.abort();
-        for mirror in self.live.gateway().snapshot().mirrors() {
-            mirror.flush().await;
-        }
+        // Every request has met its client; now each meets its fate in the mirror's counts.
+        self.live.gateway().snapshot().mirroring().finish(&now).await;
         self.live.settle().await;
         late
     }

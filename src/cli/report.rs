@@ -51,8 +51,9 @@ pub(super) struct Options {
     gate: bool,
 }
 
+/// The forms of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
+pub(super) enum Form {
     Terminal,
     Markdown,
     Html,
@@ -97,7 +98,7 @@ fn report(options: &Options, config: &Config) -> anyhow::Result<Verdict> {
     if let Some(file) = &options.export {
         export(&store, &route.name, &candidate, file)?;
     }
-    write(&report, options)?;
+    write(&report, options.form, options.output.as_deref())?;
     Ok(report.judgement.verdict)
 }
 
@@ -131,15 +132,16 @@ fn export(store: &Store, route: &str, candidate: &str, file: &Path) -> anyhow::R
     out.flush().with_context(cannot)
 }
 
-fn write(report: &Report, options: &Options) -> anyhow::Result<()> {
-    let extension = options.output.as_deref().and_then(Path::extension).and_then(|extension| extension.to_str());
-    let form = options.form.unwrap_or(match extension {
+/// Writes a report to a file or to standard output; the form follows the file's name unless it is given.
+pub(super) fn write(report: &Report, form: Option<Form>, output: Option<&Path>) -> anyhow::Result<()> {
+    let extension = output.and_then(Path::extension).and_then(|extension| extension.to_str());
+    let form = form.unwrap_or(match extension {
         Some("html" | "htm") => Form::Html,
         Some("md") => Form::Markdown,
         Some("json") => Form::Json,
         _ => Form::Terminal,
     });
-    let colours = options.output.is_none()
+    let colours = output.is_none()
         && std::io::IsTerminal::is_terminal(&std::io::stdout())
         && std::env::var_os("NO_COLOR").is_none();
     let text = match form {
@@ -148,7 +150,7 @@ fn write(report: &Report, options: &Options) -> anyhow::Result<()> {
         Form::Html => report.html(),
         Form::Json => serde_json::to_string_pretty(report)?,
     };
-    match &options.output {
+    match output {
         Some(file) => std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display())),
         None => {
             super::say(text.trim_end());

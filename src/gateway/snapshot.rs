@@ -10,7 +10,7 @@ use super::workspace::Workspace;
 use crate::auth::Authenticator;
 use crate::config::{self, ClientLimits, ClientTimeouts, Config};
 use crate::route::{Table, state_places};
-use crate::shadow::Mirror;
+use crate::shadow::{Mirror, Workers};
 use crate::store::Store;
 use crate::telemetry::{Arm, Metrics, SplitMeters};
 use crate::upstream::{Backend, Budget};
@@ -43,6 +43,7 @@ pub struct Snapshot {
     /// Of each route.
     pub(super) splits: Vec<SplitMeters>,
     mirrors: HashMap<usize, Arc<Mirror>>,
+    mirroring: Workers,
     metrics: Arc<Metrics>,
 }
 
@@ -77,6 +78,7 @@ impl Snapshot {
             metrics.splits.of(&route.name, route.split.iter().map(|(place, _)| (place, name(place))))
         });
         let splits = splits.collect();
+        let mirroring = previous.map_or_else(Workers::default, |previous| previous.mirroring.clone());
         Ok(Self {
             config: Arc::new(config.clone()),
             auth: Authenticator::new(&config.auth, previous.map(|previous| &previous.auth))?,
@@ -92,7 +94,8 @@ impl Snapshot {
             conducts,
             arms,
             splits,
-            mirrors: mirrors(config, store, metrics, previous)?,
+            mirrors: mirrors(config, store, metrics, &mirroring, previous)?,
+            mirroring,
             metrics: Arc::clone(metrics),
         })
     }
@@ -121,9 +124,10 @@ impl Snapshot {
         self.backends.get(backend).is_some_and(|backend| backend.pause().is_none())
     }
 
-    /// The routes' mirrors.
-    pub fn mirrors(&self) -> impl Iterator<Item = &Arc<Mirror>> {
-        self.mirrors.values()
+    /// Who works for the mirrors of this snapshot, and of those before it.
+    #[must_use]
+    pub fn mirroring(&self) -> &Workers {
+        &self.mirroring
     }
 
     /// The mirror of a route, if it has one.
@@ -154,6 +158,7 @@ fn mirrors(
     config: &Config,
     store: &Store,
     metrics: &Metrics,
+    workers: &Workers,
     previous: Option<&Snapshot>,
 ) -> io::Result<HashMap<usize, Arc<Mirror>>> {
     let before = |name: &str| {
@@ -164,7 +169,7 @@ fn mirrors(
     let mut mirrors = HashMap::new();
     for (place, route) in config.routes.iter().enumerate() {
         let places = state_places(route.sticky.as_deref());
-        if let Some(mirror) = Mirror::new(config, route, places, store, metrics, before(&route.name))? {
+        if let Some(mirror) = Mirror::new(config, route, places, store, metrics, workers, before(&route.name))? {
             mirrors.insert(place, mirror);
         }
     }

@@ -54,13 +54,15 @@ pub fn report(
 }
 
 /// A pair of answers as `mlflow.genai.evaluate` loads them: what was asked, what the candidate answered, and what the
-/// primary did.
+/// primary did. What stands behind that is for `cutover replay`, which reads these lines too.
 #[derive(Serialize)]
 struct Pair<'a> {
     request_id: &'a str,
     inputs: Value,
     outputs: Said,
     expectations: Expected,
+    dialect: &'a str,
+    primary: Observed,
 }
 
 #[derive(Serialize)]
@@ -112,6 +114,8 @@ fn pair(record: &Record) -> Option<String> {
         inputs: serde_json::from_str(&record.request).ok().filter(Value::is_object)?,
         outputs: Said { response: candidate.text(), tool_calls: called(&candidate) },
         expectations: Expected { expected_response: primary.text(), expected_tool_calls: called(&primary) },
+        dialect: &record.dialect,
+        primary,
     };
     serde_json::to_string(&pair).ok()
 }
@@ -165,7 +169,7 @@ fn text(content: &Value) -> String {
 }
 
 /// Seconds since 1970.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }

@@ -2,6 +2,7 @@
 
 use std::array;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use prometheus::IntCounter;
 
@@ -122,7 +123,7 @@ impl Fate {
 pub struct Funnel {
     requests: AtomicU64,
     fates: [AtomicU64; Fate::ALL.len()],
-    /// Of those: the store has them.
+    /// Of those: the store has them, or is being told.
     kept: [AtomicU64; Fate::ALL.len()],
     counters: [IntCounter; Fate::ALL.len()],
 }
@@ -162,20 +163,54 @@ impl Funnel {
         (self.requests.load(Ordering::Relaxed), fates.collect())
     }
 
-    /// Counts that the store does not have yet.
-    pub(super) fn unkept(&self) -> Vec<(Fate, u64)> {
+    /// Waits until every request that has come has met its fate.
+    pub(super) async fn settled(&self) {
+        const LOOK: Duration = Duration::from_millis(10);
+        while self.fates.iter().map(|count| count.load(Ordering::Relaxed)).sum::<u64>()
+            < self.requests.load(Ordering::Relaxed)
+        {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Takes out the counts that are to be brought to the store. Two mirrors that share this funnel, one of them from
+    /// before a reload, never bring the same ones.
+    pub(super) fn leaving(&self) -> Vec<(Fate, u64)> {
         let counts = Fate::ALL.iter().zip(self.fates.iter().zip(&self.kept));
         let new = counts.map(|(fate, (count, kept))| {
-            (*fate, count.load(Ordering::Relaxed).saturating_sub(kept.load(Ordering::Relaxed)))
+            let count = count.load(Ordering::Relaxed);
+            (*fate, count.saturating_sub(kept.fetch_max(count, Ordering::Relaxed)))
         });
         new.filter(|(_, count)| *count > 0).collect()
     }
 
-    /// The store has these counts now.
-    pub(super) fn keep(&self, more: &[(Fate, u64)]) {
+    /// The store did not take these counts.
+    pub(super) fn back(&self, counts: &[(Fate, u64)]) {
         for (fate, kept) in Fate::ALL.iter().zip(&self.kept) {
-            let more: u64 = more.iter().filter(|(known, _)| known == fate).map(|(_, count)| count).sum();
-            kept.fetch_add(more, Ordering::Relaxed);
+            let count: u64 = counts.iter().filter(|(known, _)| known == fate).map(|(_, count)| count).sum();
+            kept.fetch_sub(count, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_leave_once_and_come_back_when_they_are_not_taken() {
+        let funnel = Funnel::new(&Metrics::new().unwrap(), "r");
+        for _ in 0..3 {
+            funnel.begin();
+            funnel.end(Fate::Mirrored);
+        }
+        let three = funnel.leaving();
+        assert_eq!(three, [(Fate::Mirrored, 3)]);
+        assert!(funnel.leaving().is_empty());
+        funnel.begin();
+        funnel.end(Fate::Mirrored);
+        let one = funnel.leaving();
+        funnel.back(&three);
+        assert_eq!((one, funnel.leaving()), (vec![(Fate::Mirrored, 1)], three));
     }
 }

@@ -15,6 +15,11 @@ use crate::upstream::{self, Backend, Feed, Form, Reply};
 /// How many bytes of a stream are read for each byte of content that is allowed: the framing around short deltas.
 const FRAMING: u64 = 64;
 
+/// Bytes of a stream that are read as fast as they come, and bytes in each second from there on. No agent says as much; who
+/// floods gets no more of the processor than that, for clients need it.
+const AT_ONCE: u64 = 1 << 20;
+const PER_SECOND: u64 = 4 << 20;
+
 /// How far an answer may go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
@@ -63,6 +68,11 @@ async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds
         if transcoder.received() > FRAMING * bounds.answer as u64 {
             transcoder.fail(Error::new(Kind::BackendGarbage, "the stream goes on without an end"));
         }
+        // Clients' tasks have their turn between any two pieces, and a flood has to wait.
+        match flooded(transcoder.received()) {
+            Duration::ZERO => tokio::task::yield_now().await,
+            time => tokio::time::sleep_until(until.min(begun + time)).await,
+        }
         if first_token.is_none() && !transcoder.answer().items.is_empty() {
             first_token = Some(begun.elapsed());
         }
@@ -71,6 +81,11 @@ async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds
     let watch = std::mem::replace(&mut *lock(&watch), Watch::new(""));
     let faults = watch.end(&heard.observed);
     Heard { observed: heard.observed.with_faults(faults), first_token, ..heard }
+}
+
+/// How much time a stream takes at least that has come this far.
+fn flooded(received: u64) -> Duration {
+    Duration::from_micros(received.saturating_sub(AT_ONCE) * 1_000_000 / PER_SECOND)
 }
 
 fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {

@@ -176,7 +176,7 @@ impl Ledger {
 
     /// Brings what is new to the store, and learns what it has from before a restart and from others.
     pub(super) async fn flush(&self, funnel: &Funnel, budget: &Budget) {
-        let (fates, day) = (funnel.unkept(), budget.unkept());
+        let (fates, day) = (funnel.leaving(), budget.unkept());
         let fresh = {
             let mut counts = self.counts();
             let fresh = std::mem::take(&mut counts.fresh);
@@ -206,10 +206,12 @@ impl Ledger {
         match asked {
             Ok((total, today)) => {
                 (counts.kept, counts.known) = (total, true);
-                funnel.keep(&fates);
                 budget.keep(day, today);
             }
-            Err(_) => counts.fresh.merge(&leaving),
+            Err(_) => {
+                counts.fresh.merge(&leaving);
+                funnel.back(&fates);
+            }
         }
     }
 

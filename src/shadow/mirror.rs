@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::budget::Budget;
 use super::copy::Original;
@@ -16,6 +16,7 @@ use super::pause::Pause;
 use super::sample::Sample;
 use super::ticket::{Arrived, Job, Place, Ticket};
 use super::worker;
+use super::workers::Workers;
 use crate::config::{self, Credential, Identity, Safe, SideEffects};
 use crate::credential::Client;
 use crate::store::Store;
@@ -55,6 +56,8 @@ pub(super) struct Shared {
     pub(super) budget: Budget,
     /// Bytes that copies hold.
     pub(super) held: AtomicUsize,
+    /// Whose turn it is to be compared: one thread at most works on that.
+    pub(super) comparing: Semaphore,
 }
 
 impl Mirror {
@@ -69,6 +72,7 @@ impl Mirror {
         places: impl IntoIterator<Item = String>,
         store: &Store,
         metrics: &Metrics,
+        workers: &Workers,
         previous: Option<&Self>,
     ) -> io::Result<Option<Arc<Self>>> {
         let Some(shadow) = &route.shadow else { return Ok(None) };
@@ -105,9 +109,10 @@ impl Mirror {
             pause: same.map_or_else(Arc::default, |before| Arc::clone(&before.pause)),
             budget,
             held: AtomicUsize::new(0),
+            comparing: Semaphore::new(1),
         });
         let (queue, jobs) = mpsc::channel(shadow.limits.queue);
-        tokio::spawn(worker::run(Arc::clone(&shared), jobs));
+        workers.start(worker::run(Arc::clone(&shared), jobs, workers.clone()));
         let sample = Sample::new(shadow.sample, "shadow", &route.name);
         let noise = Sample::new(shadow.noise, "noise", &route.name);
         Ok(Some(Arc::new(Self { shared, sample, noise, queue })))
@@ -154,11 +159,6 @@ impl Mirror {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.shared.ledger
-    }
-
-    /// Brings what is new to the store.
-    pub async fn flush(&self) {
-        self.shared.flush().await;
     }
 
     /// The candidate's place.

@@ -26,6 +26,7 @@ mod replay;
 mod sample;
 mod ticket;
 mod worker;
+mod workers;
 
 pub use account::{export, report};
 pub use funnel::{Fate, Funnel, Why};
@@ -33,3 +34,4 @@ pub use ledger::Ledger;
 pub use mirror::{Foretold, Mirror};
 pub use replay::{Answered, Compared, Recorded, Replay, Replayed};
 pub use ticket::{Arrived, Ending, Primary, Ticket, Told};
+pub use workers::Workers;

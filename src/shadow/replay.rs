@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::account::now;
 use super::copy::Original;
 use super::funnel::{Fate, Why};
 use super::heard::{self, Bounds};
@@ -19,8 +20,9 @@ use crate::auth::{Caller, Kind};
 use crate::compare::{self, Comparison, Observed, Settings};
 use crate::config::{self, Config, SideEffects};
 use crate::credential::Client;
-use crate::dialect::{ChatCompletions, Dialect, Transcoder};
-use crate::ir::{Body, Calls, Item, Request, Role};
+use crate::dialect::{self, ChatCompletions, Dialect, Transcoder};
+use crate::ir::{Body, Calls, Item, Request, Role, Str};
+use crate::route::{Sticky, state_places};
 use crate::telemetry::Metrics;
 use crate::upstream::Backend;
 
@@ -49,6 +51,8 @@ pub struct Replay {
     from: Arc<Backend>,
     shadow: config::Shadow,
     noise: Sample,
+    /// Where conversations are named.
+    sticky: Sticky,
     places: Vec<String>,
     caller: Arc<Caller>,
     token: Option<HeaderValue>,
@@ -117,11 +121,12 @@ impl Replay {
             primary: from.name.clone(),
             limits: shadow.limits,
             chat: route.legacy_dialect.unwrap_or(&ChatCompletions),
-            settings: shadow.judging.clone(),
+            settings: Settings { now: now(), ..shadow.judging.clone() },
             to: backend(&copies).map_err(failed)?,
             from: backend(from).map_err(failed)?,
             noise: Sample::new(shadow.noise, "noise", &route.name),
-            places: crate::route::state_places(route.sticky.as_deref()).chain(shadow.rewrite.iter().cloned()).collect(),
+            sticky: Sticky::new(route.sticky.as_deref()),
+            places: state_places(route.sticky.as_deref()).chain(shadow.rewrite.iter().cloned()).collect(),
             shadow,
             caller: Arc::new(Caller::named("replay", Kind::Pat)),
             token,
@@ -131,33 +136,28 @@ impl Replay {
 
     /// Sends one recorded request, if it may be sent.
     pub async fn send(&self, recorded: Recorded) -> Replayed {
-        let id = HeaderValue::try_from(recorded.id.unwrap_or_default()).unwrap_or(HeaderValue::from_static(""));
-        let client = Client::new(Arc::clone(&self.caller), self.token.as_ref());
-        let original = Original { body: recorded.body, reads: recorded.reads, key: None, id, client };
-        if let Some(fate) = self.refuses(&original) {
-            return Replayed::Left(fate);
-        }
-        let copy = match original.copy(&self.to, Isolation::new(CANDIDATE, &self.places), self.shadow.pass_caller_token)
-        {
+        let Recorded { id, body, reads, answer, took } = recorded;
+        let original = match self.original(id.as_deref().unwrap_or_default(), body, reads) {
+            Ok(original) => original,
+            Err(fate) => return Replayed::Left(fate),
+        };
+        let copy = original.copy(&self.to, Isolation::new(CANDIDATE, &self.places), self.shadow.pass_caller_token);
+        let copy = match copy {
             Ok(copy) => copy,
             Err(fate) => return Replayed::Left(fate),
         };
-        let asks = self.ask_primary || recorded.answer.is_none();
+        let asks = self.ask_primary || answer.is_none();
         let again = asks && self.noise.has(None);
         let (candidate, asked, again) = tokio::join!(
             heard::ask(&self.to, copy, self.bounds()),
             self.ask_primary(&original, PRIMARY, asks),
             self.ask_primary(&original, AGAIN, again)
         );
-        let took = recorded.took.map(|took| Duration::from_secs_f64(took.clamp(0.0, 1e9) / 1e3));
-        let read = |answer: Answered| match answer {
+        let recorded = answer.map(|answer| match answer {
             Answered::Observed(observed) => *observed,
-            Answered::Raw(body) => {
-                let observed = self.read(&body, original.calls());
-                took.map_or(observed.clone(), |took| observed.timed(None, took))
-            }
-        };
-        let Some(primary) = asked.or_else(|| recorded.answer.map(read)) else {
+            Answered::Raw { status, body } => self.read(status, &body, original.calls(), took),
+        });
+        let Some(primary) = asked.or(recorded) else {
             return Replayed::Left(Fate::NotEligible(Why::Untranslatable));
         };
         let candidate = candidate.observed();
@@ -175,40 +175,64 @@ impl Replay {
         Bounds { answer: self.shadow.limits.answer, deadline: self.shadow.deadline }
     }
 
-    /// Why a request is not sent, if it is not.
-    fn refuses(&self, original: &Original) -> Option<Fate> {
-        if original.body.len() > self.shadow.limits.body {
-            return Some(Fate::TooLarge);
+    /// The request as a mirror would have seen it, or why it is not sent.
+    fn original(&self, id: &str, bytes: Bytes, reads: &'static dyn Dialect) -> Result<Original, Fate> {
+        if bytes.len() > self.shadow.limits.body {
+            return Err(Fate::TooLarge);
         }
-        let Ok(body) = Body::parse(&original.body) else { return Some(Fate::NotEligible(Why::Refused)) };
+        let unreadable = |_| Fate::NotEligible(Why::Refused);
+        let body = Body::parse(&bytes).map_err(unreadable)?;
+        // What decides stands inside a scoring server's wrapping, if there is one.
+        let fields = dialect::unwrapped(&body).map_err(unreadable)?;
+        let (id, headers) = (HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("")), HeaderMap::new());
         let arrived = Arrived {
-            bytes: &original.body,
-            body: &body,
-            reads: original.reads,
-            headers: &HeaderMap::new(),
+            bytes: &bytes,
+            body: fields.as_ref().unwrap_or(&body),
+            reads,
+            headers: &headers,
             caller: &self.caller,
-            id: &original.id,
+            id: &id,
             key: None,
             backend: usize::MAX,
         };
-        match &self.shadow.side_effects {
-            SideEffects::Marked(safe) if !is_marked(safe, &arrived) => Some(Fate::Unmarked),
-            _ => elsewhere(&arrived).map(Fate::NotEligible),
+        if let SideEffects::Marked(safe) = &self.shadow.side_effects
+            && !is_marked(safe, &arrived)
+        {
+            return Err(Fate::Unmarked);
         }
+        if let Some(why) = elsewhere(&arrived) {
+            return Err(Fate::NotEligible(why));
+        }
+        let key = self.sticky.name(arrived.body, &headers).map(Str::into_string);
+        let client = Client::new(Arc::clone(&self.caller), self.token.as_ref());
+        Ok(Original { body: bytes.clone(), reads, key, id, client })
     }
 
     /// A recorded answer: one document, or a stream as it was sent.
-    fn read(&self, body: &Bytes, calls: Calls) -> Observed {
+    fn read(&self, status: StatusCode, body: &Bytes, calls: Calls, took: Option<f64>) -> Observed {
         let dialect = line::answers(body, self.from.dialect);
-        if !body.trim_ascii_start().starts_with(b"data:") && !body.trim_ascii_start().starts_with(b"event:") {
-            return Observed::of(&heard::plain(dialect, body, calls, body.len().max(1 << 16) * 2)).status(200);
+        let observed = match (status.is_success(), is_stream(body)) {
+            (false, _) => Observed::failed(&dialect.read_error(status, None, body)),
+            (true, false) => Observed::of(&heard::plain(dialect, body, calls, body.len().max(1 << 16) * 2)),
+            (true, true) => {
+                let room = body.len() * 2;
+                let mut transcoder = Transcoder::new(dialect.reader(), heard::assembler(calls, room), None, room);
+                transcoder.push(body);
+                transcoder.end();
+                Observed::of(&transcoder.into_answer())
+            }
+        };
+        let observed = observed.status(status.as_u16());
+        match took {
+            Some(took) => observed.timed(None, Duration::from_secs_f64(took.clamp(0.0, 1e9) / 1e3)),
+            None => observed,
         }
-        let room = body.len() * 2;
-        let mut transcoder = Transcoder::new(dialect.reader(), heard::assembler(calls, room), None, room);
-        transcoder.push(body);
-        transcoder.end();
-        Observed::of(&transcoder.into_answer()).status(200)
     }
+}
+
+fn is_stream(body: &[u8]) -> bool {
+    let body = body.trim_ascii_start();
+    body.starts_with(b"data:") || body.starts_with(b"event:")
 }
 
 /// What the person said last.

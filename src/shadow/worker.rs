@@ -1,9 +1,10 @@
 //! Sends copies, so many at a time and so many a second, and hands on what was answered.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use super::budget::Pace;
 use super::copy::{Copy, Original};
@@ -13,6 +14,7 @@ use super::heard::{self, Bounds, Heard};
 use super::isolate::Isolation;
 use super::mirror::Shared;
 use super::ticket::Job;
+use super::workers::Workers;
 use crate::upstream::Backend;
 
 /// What the candidate's copies put before names.
@@ -28,42 +30,73 @@ const PER_TOKEN: u64 = 4;
 const FLUSH: Duration = Duration::from_secs(1);
 const PRUNE: Duration = Duration::from_secs(60);
 
-/// Works until the mirror is gone and the queue is empty.
-pub(super) async fn run(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>) {
-    let keeper = tokio::spawn(keep(Arc::downgrade(&shared)));
+/// How long requests that have come may take to meet their fates before the last counts go to the store.
+const LAST_FATES: Duration = Duration::from_secs(1);
+
+/// Works until the mirror is gone, or no more requests come, and the queue is empty; then the store is told for the last
+/// time.
+pub(super) async fn run(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>, workers: Workers) {
+    let ended = CancellationToken::new();
+    let keeper = tokio::spawn(keep(Arc::clone(&shared), ended.clone()));
+    let guard = ended.drop_guard();
     let permits = Arc::new(Semaphore::new(shared.config.limits.concurrency));
     let mut pace = Pace::new(shared.config.limits.per_second);
-    while let Some(mut job) = jobs.recv().await {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
-        tokio::time::sleep_until(pace.turn(Instant::now()).into()).await;
+    while let Some(mut job) = next(&mut jobs, &workers).await {
+        // What gets no turn any more is dropped, and with that counted.
+        let Some(permit) = turn(&permits, &mut pace, &workers).await else { continue };
         if shared.pause.is_on(Instant::now()) {
             job.place.fate = Fate::Paused;
             continue;
         }
-        let shared = Arc::clone(&shared);
+        let (shared, workers) = (Arc::clone(&shared), workers.clone());
         tokio::spawn(async move {
-            mirror(&shared, job).await;
+            mirror(&shared, job, &workers).await;
             drop(permit);
         });
     }
     // Those that are on their way have the last word.
     let all = u32::try_from(shared.config.limits.concurrency).unwrap_or(u32::MAX);
     let _ = permits.acquire_many(all).await;
-    keeper.abort();
+    let _ = tokio::time::timeout(LAST_FATES, shared.funnel.settled()).await;
+    // Not in the middle of telling the store: then nobody would know what it has been told.
+    drop(guard);
+    let _ = keeper.await;
     shared.flush().await;
 }
 
-/// Brings what is new to the store from time to time, as long as there is a mirror.
-async fn keep(shared: Weak<Shared>) {
+/// The next copy; none when no more come and none is left.
+async fn next(jobs: &mut mpsc::Receiver<Job>, workers: &Workers) -> Option<Job> {
+    tokio::select! {
+        job = jobs.recv() => return job,
+        () = workers.closed() => jobs.close(),
+    }
+    jobs.recv().await
+}
+
+/// A copy's turn, when there is one before all is over.
+async fn turn(permits: &Arc<Semaphore>, pace: &mut Pace, workers: &Workers) -> Option<OwnedSemaphorePermit> {
+    let turn = async {
+        let permit = Arc::clone(permits).acquire_owned().await.ok()?;
+        tokio::time::sleep_until(pace.turn(Instant::now()).into()).await;
+        Some(permit)
+    };
+    tokio::select! {
+        biased;
+        () = workers.over() => None,
+        permit = turn => permit,
+    }
+}
+
+/// Brings what is new to the store from time to time, until the worker has ended.
+async fn keep(shared: Arc<Shared>, ended: CancellationToken) {
     let mut pruned: Option<Instant> = None;
-    while let Some(shared) = shared.upgrade() {
+    while !ended.is_cancelled() {
         shared.flush().await;
         if pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNE) {
             shared.ledger.prune();
             pruned = Some(Instant::now());
         }
-        drop(shared);
-        tokio::time::sleep(FLUSH).await;
+        let _ = tokio::time::timeout(FLUSH, ended.cancelled()).await;
     }
 }
 
@@ -73,7 +106,7 @@ pub(super) fn copy(shared: &Shared, candidate: &Backend, original: &Original) ->
 }
 
 /// Sends one copy, and another one to the primary if the request is in that sample.
-async fn mirror(shared: &Arc<Shared>, mut job: Job) {
+async fn mirror(shared: &Arc<Shared>, mut job: Job, workers: &Workers) {
     let Some(candidate) = &shared.candidate else { return };
     let copy = match copy(shared, candidate, &job.original) {
         Ok(copy) => copy,
@@ -82,10 +115,18 @@ async fn mirror(shared: &Arc<Shared>, mut job: Job) {
     if !shared.budget.take() {
         return job.place.fate = Fate::OverBudget;
     }
-    job.place.fate = Fate::Mirrored;
     let bounds = Bounds { answer: shared.config.limits.answer, deadline: shared.config.deadline };
-    let (heard, again) =
-        tokio::join!(heard::ask(candidate, copy, bounds), again(shared, &job.original, job.primary.backend, job.noise));
+    let asked = async {
+        let again = again(shared, &job.original, job.primary.backend, job.noise);
+        tokio::join!(heard::ask(candidate, copy, bounds), again)
+    };
+    let (heard, again) = tokio::select! {
+        biased;
+        both = asked => both,
+        // Its copy has gone out, but nobody hears the answer: it is shed like those that still wait.
+        () = workers.over() => return,
+    };
+    job.place.fate = Fate::Mirrored;
     settle(shared, &job.original, &heard);
     let Job { place, original, primary, .. } = job;
     let ledger = Arc::clone(&shared.ledger);
@@ -93,7 +134,8 @@ async fn mirror(shared: &Arc<Shared>, mut job: Job) {
         ledger.take(Exchange::new(original, primary, heard, again));
         drop(place);
     };
-    // Comparing may take a while, and clients are served by the threads that are left.
+    // Comparing may take a while, and clients are served by the threads that are left. The semaphore is never closed.
+    let _turn = shared.comparing.acquire().await;
     if tokio::task::spawn_blocking(compare).await.is_err() {
         tracing::error!("a comparison panicked; the exchange is not counted");
     }

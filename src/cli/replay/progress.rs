@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::Tally;
-use crate::report::Example;
+use crate::report::{Example, Funnel};
 use crate::shadow::{Compared, Fate};
 
 /// Pairs that are kept for the report to choose from.
@@ -31,7 +31,11 @@ pub(super) struct Progress {
     /// Lines that were not sent, by why.
     left: BTreeMap<String, u64>,
     /// Lines that could not be read.
-    broken: Vec<u64>,
+    broken: u64,
+    /// The first of them.
+    broken_first: Vec<u64>,
+    /// When the first and the last line were compared, in seconds since 1970.
+    pub(super) period: Option<[i64; 2]>,
     pub(super) tally: Tally,
     examples: Vec<Example>,
     #[serde(skip)]
@@ -49,7 +53,12 @@ impl Progress {
 
     /// Lines that are done.
     pub(super) fn done(&self) -> u64 {
-        self.compared + self.left.values().sum::<u64>() + self.broken.len() as u64
+        self.compared + self.left.values().sum::<u64>() + self.broken
+    }
+
+    /// The line up to which every line is done.
+    pub(super) fn upto(&self) -> u64 {
+        self.upto
     }
 
     /// Whether a line is done.
@@ -59,7 +68,10 @@ impl Progress {
 
     /// A line could not be read.
     pub(super) fn broken(&mut self, line: u64) {
-        self.broken.push(line);
+        self.broken += 1;
+        if self.broken_first.len() < NAMED {
+            self.broken_first.push(line);
+        }
         self.finish(line);
     }
 
@@ -75,6 +87,7 @@ impl Progress {
         let Compared { asked, primary, candidate, comparison, again } = compared;
         self.tally.record(&comparison, again.as_ref());
         self.compared += 1;
+        self.period = Some([self.period.map_or(at, |[first, _]| first), at]);
         if self.examples.len() < EXAMPLES && comparison.different().next().is_some() {
             let (primary, candidate) = (Some(primary), Some(candidate));
             self.examples.push(Example { id: format!("line {line}"), at, asked, primary, candidate, comparison });
@@ -115,12 +128,19 @@ impl Progress {
         for (why, count) in &self.left {
             let _ = write!(text, ", {count} not sent ({why})");
         }
-        if !self.broken.is_empty() {
-            let named: Vec<_> = self.broken.iter().take(NAMED).map(u64::to_string).collect();
-            let more = if self.broken.len() > NAMED { ", ..." } else { "" };
-            let _ = write!(text, ", {} broken (lines {}{more})", self.broken.len(), named.join(", "));
+        if self.broken > 0 {
+            let named: Vec<_> = self.broken_first.iter().map(u64::to_string).collect();
+            let more = if self.broken > NAMED as u64 { ", ..." } else { "" };
+            let _ = write!(text, ", {} broken (lines {}{more})", self.broken, named.join(", "));
         }
         text
+    }
+
+    /// The same for the report.
+    pub(super) fn funnel(&self) -> Funnel {
+        let left = self.left.iter().map(|(why, count)| (format!("not sent: {}", why.replace('_', " ")), *count));
+        let broken = (self.broken > 0).then(|| ("broken lines".to_owned(), self.broken));
+        Funnel { requests: self.done(), left_out: left.chain(broken).collect() }
     }
 
     /// Where it is kept for a file and a route.

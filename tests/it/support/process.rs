@@ -31,14 +31,14 @@ impl Process {
 
     /// Starts with the `cutover.yaml` in this folder.
     pub async fn serve(folder: PathBuf) -> Self {
+        Self::serve_by(Command::new(env!("CARGO_BIN_EXE_cutover")), folder).await
+    }
+
+    /// The same by a command that ends in the binary, or becomes it.
+    pub async fn serve_by(mut command: Command, folder: PathBuf) -> Self {
         let file = folder.join("cutover.yaml");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_cutover"))
-            .args(["serve", "--config"])
-            .arg(file)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            command.args(["serve", "--config"]).arg(file).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (stderr, log) = (child.stderr.take().unwrap(), Arc::clone(&lines));
         std::thread::spawn(move || {
@@ -108,6 +108,13 @@ impl Process {
     pub async fn metric(&self, name: &str) -> Option<f64> {
         let text = self.operator().get("/metrics").await.text();
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
+    /// The most memory that it has had so far, in MiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")).unwrap();
+        peak.parse::<u64>().unwrap() / 1024
     }
 
     /// Leaves its folder where it is, for the next one.
