@@ -137,7 +137,7 @@ impl Replay {
     /// Sends one recorded request, if it may be sent.
     pub async fn send(&self, recorded: Recorded) -> Replayed {
         let Recorded { id, body, reads, answer, took } = recorded;
-        let original = match self.original(id.as_deref().unwrap_or_default(), body, reads) {
+        let original = match self.original(id.as_deref().unwrap_or_default(), &body, reads) {
             Ok(original) => original,
             Err(fate) => return Replayed::Left(fate),
         };
@@ -176,17 +176,17 @@ impl Replay {
     }
 
     /// The request as a mirror would have seen it, or why it is not sent.
-    fn original(&self, id: &str, bytes: Bytes, reads: &'static dyn Dialect) -> Result<Original, Fate> {
+    fn original(&self, id: &str, bytes: &Bytes, reads: &'static dyn Dialect) -> Result<Original, Fate> {
         if bytes.len() > self.shadow.limits.body {
             return Err(Fate::TooLarge);
         }
         let unreadable = |_| Fate::NotEligible(Why::Refused);
-        let body = Body::parse(&bytes).map_err(unreadable)?;
+        let body = Body::parse(bytes).map_err(unreadable)?;
         // What decides stands inside a scoring server's wrapping, if there is one.
         let fields = dialect::unwrapped(&body).map_err(unreadable)?;
         let (id, headers) = (HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("")), HeaderMap::new());
         let arrived = Arrived {
-            bytes: &bytes,
+            bytes,
             body: fields.as_ref().unwrap_or(&body),
             reads,
             headers: &headers,

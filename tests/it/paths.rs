@@ -144,14 +144,14 @@ async fn the_trace_id_comes_back_in_the_way_it_was_asked_for() {
     let plain = says::plain("responses", Act::Text).replacen('{', r#"{"metadata":{"trace_id":"tr-1"},"#, 1);
     let mut frames = says::frames("responses", Act::Text);
     frames.insert(frames.len() - 1, "data: {\"trace_id\": \"tr-1\"}\n\n".to_owned());
-    let stream = crate::support::chunked(frames.concat().as_bytes(), true);
+    let stream = chunked(frames.concat().as_bytes(), true);
     let fake = Fake::with(move |body| {
         let answer = if body.contains("\"stream\":true") {
             stream.clone()
         } else {
             crate::support::plain(200, "application/json", &plain)
         };
-        vec![crate::support::Step::Write(answer)]
+        vec![Step::Write(answer)]
     })
     .await;
     let config = one_backend(&fake, "responses", "").replace("split:", "legacy_dialect: chat_agent\n    split:");

@@ -118,9 +118,14 @@ fn differing(report: &Value, measure: &str) -> (u64, u64) {
     (count(&report["tally"]["exchanges"]), count(&report["tally"]["measures"][measure]["different"]))
 }
 
+/// A file of lines.
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.flat_map(|line| [line, "\n".to_owned()]).collect()
+}
+
 /// A recording of many requests.
 fn many(count: usize) -> String {
-    (0..count).map(|number| format!("{}\n", json!({"input": format!("question {number}")}))).collect()
+    lines((0..count).map(|number| json!({"input": format!("question {number}")}).to_string()))
 }
 
 #[tokio::test]
@@ -219,14 +224,14 @@ async fn marks_and_names_are_found_inside_a_wrapping() {
     let shadow = "side_effects: marked, safe: { body: { custom_inputs.mode: read } }";
     let bench = Bench::new("wrapped", shadow).await;
     let row = |mode: &str| json!({"query": "hi", "custom_inputs": {"mode": mode, "thread_id": "live-7"}});
-    let lines = [
+    let requests = [
         json!({"dataframe_records": [row("read")]}),
         json!({"dataframe_records": [row("write")]}),
         json!({"inputs": row("read")}),
         json!({"input": "hi", "custom_inputs": {"mode": "read", "thread_id": "live-7"}}),
         json!({"input": "hi"}),
     ];
-    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let lines = lines(requests.iter().map(ToString::to_string));
     let Ran { code, report, said } = bench.run(&bench.file("requests.jsonl", &lines), &[]).await;
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("5 lines: 3 compared, 2 not sent (unmarked)"), "{said}");

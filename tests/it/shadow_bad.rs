@@ -51,7 +51,7 @@ async fn legacy() -> Fake {
 /// Asks so many times, some at once; every answer is whole, right and in time.
 async fn clients(process: &Process, times: usize, question: &str) {
     let ask = async |number: usize| {
-        let stream = number % 2 == 0;
+        let stream = number.is_multiple_of(2);
         let body = json!({"model": "agent", "input": question, "stream": stream}).to_string();
         let begun = Instant::now();
         let answer = process.client().post("/v1/responses", body).await;
