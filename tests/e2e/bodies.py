@@ -58,5 +58,10 @@ def records(text: str, past: list[tuple] = ()) -> Json:
     return {"dataframe_records": [query(text, past)]}
 
 
+def run(text: str, past: list[tuple] = (), custom_inputs: Json | None = None) -> Json:
+    """For the durable dialect, without its ids."""
+    return {"input": messages(text, past, custom_inputs)}
+
+
 def extended(body: Json, custom_inputs: Json | None) -> Json:
     return body | ({"custom_inputs": custom_inputs} if custom_inputs is not None else {})

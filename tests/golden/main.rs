@@ -31,7 +31,8 @@ fn root() -> PathBuf {
 /// The dialect that a recorded server speaks.
 fn spoken_by(server: &str) -> &'static dyn Dialect {
     let name = match server {
-        "app" => "responses",
+        "app" | "long-running" => "responses",
+        "durable" => "durable",
         server if server.ends_with("chat-agent") => "chat_agent",
         server if server.ends_with("chat-model") => "chat_model",
         server if server.ends_with("responses-agent") => "responses",
@@ -101,7 +102,10 @@ fn rewrite(server: &dyn Dialect, client: &dyn Dialect, body: &str) -> String {
     if let Some(error) = &answer.failure {
         return format!("{} {}", error.status(), String::from_utf8_lossy(&ask.surface.write_error(error)));
     }
-    assert!(answer.finish.is_some(), "an answer without an end: {body}");
+    if let Some(status) = answer.waiting.as_ref().filter(|_| client.name() != "responses") {
+        return format!("nothing but its status: {status}");
+    }
+    assert!(answer.finish.is_some() || answer.waiting.is_some(), "an answer without an end: {body}");
     let mut out = Vec::new();
     client.write_answer(&answer, &ask, &mut out);
     String::from_utf8(out).unwrap()
@@ -176,6 +180,9 @@ fn every_recorded_request_becomes_what_the_golden_files_say() {
     let (mut wrong, mut seen) = (Vec::new(), BTreeSet::new());
     for (server, case, text) in recorded(".request.json") {
         let client = spoken_by(&server);
+        if !dialect::ALL.iter().any(|known| known.name() == client.name()) {
+            continue; // No client speaks so.
+        }
         let mut golden = format!("# {server}/{case}: what the client sent, and what each backend gets\n\n{text}\n");
         match Body::parse(text.as_bytes()).and_then(|body| client.read_request(&body).map(drop)) {
             Err(error) => writeln!(golden, "\n--- refused: {:?} {:?}\n{error}", error.kind(), error.field()).unwrap(),
