@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -54,7 +53,7 @@ def running(database: str) -> Iterator[int]:
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, **common)
         try:
-            wait(server, port, folder / "log")
+            wait(server, [tools / "pg_isready", *here[:2]], folder / "log")
             subprocess.run([tools / "createdb", *here, database], check=True, capture_output=True, **common)
             yield port
         finally:
@@ -64,12 +63,10 @@ def running(database: str) -> Iterator[int]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait(server: subprocess.Popen, port: int, log: Path) -> None:
+def wait(server: subprocess.Popen, is_ready: list, log: Path) -> None:
     """Returns once it takes connections; says what its log ends with if it dies or takes too long."""
     deadline = time.monotonic() + START_SECONDS
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+    while subprocess.run(is_ready, check=False, capture_output=True).returncode != 0:
         if server.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text(errors='replace')[-2000:]}")
         time.sleep(0.1)
