@@ -80,7 +80,8 @@ pub(super) struct Stream {
     last: Last,
 }
 
-/// Which frame came last, as far as it was numbered: a LongRunningAgentServer repeats its first one.
+/// Which frame came last, as far as it was numbered: a LongRunningAgentServer repeats its first one, and one that has taken
+/// over from another goes on counting.
 #[derive(Default)]
 struct Last {
     response: String,
@@ -88,18 +89,20 @@ struct Last {
 }
 
 impl Last {
-    /// Notes a frame, and tells what its response is called; true if it is the one before again.
+    /// Notes a frame, and tells what its response is called; true if it has come before.
     fn is_again(&mut self, event: &Event<'_>, out: &mut dyn Sink) -> bool {
         let Some(response) = event.response_id.and_then(value::string) else { return false };
         let number = number(event.sequence_number);
-        let again = number.is_some() && number == self.number && response == *self.response;
-        if response != *self.response {
-            self.response.clear();
-            self.response.push_str(&response);
-            out.push(Fragment::Begin { id: Some(response) });
+        if response == *self.response {
+            let again = number.is_some() && number <= self.number;
+            self.number = self.number.max(number);
+            return again;
         }
+        self.response.clear();
+        self.response.push_str(&response);
         self.number = number;
-        again
+        out.push(Fragment::Begin { id: Some(response) });
+        false
     }
 }
 

@@ -321,6 +321,9 @@ fn a_long_running_servers_repeated_first_frame_counts_once() {
     };
     let frames = [&*numbered(0, "a"), &numbered(0, "a"), &numbered(0, "a"), &numbered(1, "a"), DONE];
     assert_eq!(lines(&frames), ["says \"aa\" \"\" 0"]);
+    let from_the_start = [0, 1, 0, 1, 2].map(|number| numbered(number, "a"));
+    let frames: Vec<&str> = from_the_start.iter().map(String::as_str).chain([DONE]).collect();
+    assert_eq!(lines(&frames), ["says \"aaa\" \"\" 0"], "what has come is no news wherever the server begins again");
     let restarting = r#"{"type":"response.output_text.delta","item_id":"m","delta":"a","sequence_number":0}"#;
     assert_eq!(lines(&[restarting, restarting, DONE]), ["says \"aa\" \"\" 0"], "numbers alone prove nothing");
 }
