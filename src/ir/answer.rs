@@ -23,6 +23,8 @@ pub struct Answer {
     pub databricks: Option<Box<RawValue>>,
     /// The id of the trace that MLflow kept.
     pub trace_id: Option<String>,
+    /// The name under which the conversation goes on, where the backend has given it another.
+    pub conversation: Option<String>,
     /// Frames and items of kinds that nobody here knows.
     pub unknown: u32,
     /// Token counts, if the backend gave any.

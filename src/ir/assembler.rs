@@ -213,6 +213,7 @@ impl Assembler {
             Fragment::CustomOutputs(outputs) => self.answer.custom_outputs = Some(outputs.into_owned()),
             Fragment::Databricks(output) => self.answer.databricks = Some(output.into_owned()),
             Fragment::Trace(id) => self.answer.traced(id.into_string()),
+            Fragment::Conversation(name) => self.answer.conversation = Some(name.into_string()),
             Fragment::Usage(usage) => self.answer.usage = Some(usage),
             Fragment::Finish(finish) => self.finish = Some(finish),
             Fragment::Waiting(status) => {

@@ -122,6 +122,8 @@ pub enum Fragment<'a> {
     Databricks(Json<'a>),
     /// The id of the trace that MLflow kept of this answer.
     Trace(Str<'a>),
+    /// Under which name the conversation goes on: a server that took the answer over from one that died gives it another.
+    Conversation(Str<'a>),
     /// Token counts; the last one counts.
     Usage(Usage),
     /// Why the answer ended, as far as the backend says. More may follow (usage), so this closes nothing.
@@ -148,6 +150,7 @@ impl Fragment<'_> {
             Self::CallStart { call_id, name, .. } => [call_id.as_deref(), name.as_deref()],
             Self::Call { call_id, name, .. } => [Some(&**call_id), Some(&**name)],
             Self::CallOutput { call_id, name, .. } => [Some(&**call_id), name.as_deref()],
+            Self::Conversation(name) => [Some(&**name), None],
             _ => [None, None],
         }
     }
@@ -190,6 +193,7 @@ impl Fragment<'_> {
             Self::CustomOutputs(outputs) => Fragment::CustomOutputs(raw(outputs)),
             Self::Databricks(output) => Fragment::Databricks(raw(output)),
             Self::Trace(id) => Fragment::Trace(id.into_owned()),
+            Self::Conversation(name) => Fragment::Conversation(name.into_owned()),
             Self::Usage(usage) => Fragment::Usage(usage),
             Self::Finish(finish) => Fragment::Finish(finish),
             Self::Unknown => Fragment::Unknown,

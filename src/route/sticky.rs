@@ -89,7 +89,7 @@ impl Sticky {
         let found = |place: &'t Place| {
             let text = match place {
                 Place::Fingerprint => fingerprint(peek.body, peek.caller).map(Str::from),
-                named => named_at(named, peek.body, peek.headers),
+                named => named_at(named, peek.body, peek.headers).map(first_name),
             };
             text.map(|text| Key { text, place })
         };
@@ -111,6 +111,20 @@ fn named_at<'a>(place: &Place, body: &'a Body<'a>, headers: &'a HeaderMap) -> Op
         Place::Header(name) => headers.get(name)?.to_str().ok().filter(|text| !text.is_empty()).map(Str::from),
         Place::Fingerprint => None,
     }
+}
+
+/// The name of a conversation without what a LongRunningAgentServer adds that takes it over from one that died
+/// (`c1::attempt-2`): it is the same conversation, and its backend the only one that knows it.
+fn first_name(name: Str<'_>) -> Str<'_> {
+    let mut first = &*name;
+    while let Some((before, number)) = first.rsplit_once("::attempt-")
+        && !before.is_empty()
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        first = before;
+    }
+    if first.len() == name.len() { name } else { Str::from(first.to_owned()) }
 }
 
 /// A hash over who calls and how the conversation opens, as far as it has opened.
@@ -229,6 +243,25 @@ mod tests {
         }
         assert_eq!(key(&sticky, "{}", Some(("x-session-id", "c"))).as_deref(), Some("c"));
         assert_eq!(key(&sticky, r#"{"user":"u","input":"hi"}"#, None), None);
+    }
+
+    #[test]
+    fn a_conversation_that_was_taken_over_is_the_same_conversation() {
+        let sticky = Sticky::new(None);
+        for (name, first) in [
+            ("c::attempt-2", "c"),
+            ("c::attempt-2::attempt-13", "c"),
+            ("c::attempt-", "c::attempt-"),
+            ("c::attempt-2b", "c::attempt-2b"),
+            ("::attempt-2", "::attempt-2"),
+            ("c", "c"),
+        ] {
+            let body = format!(r#"{{"context":{{"conversation_id":"{name}"}}}}"#);
+            assert_eq!(key(&sticky, &body, None).as_deref(), Some(first), "{name}");
+            // The agent is told the name as the client has it.
+            let body = Body::parse(body.as_bytes()).unwrap();
+            assert_eq!(sticky.name(&body, &HeaderMap::new()).as_deref(), Some(name));
+        }
     }
 
     #[test]

@@ -187,13 +187,17 @@ def test_a_failure_is_one_however_it_is_asked_for(talk, client):
 
 def test_an_answer_goes_on_when_its_server_has_died(client, agent):
     """The run is killed as a dying server would leave it; the server that takes it over says so in a frame of its own."""
-    stream = iter(begin(client, "for long", stream=True))
+    named = {"context": {"conversation_id": "c1"}}
+    stream = iter(begin(client, "for long", stream=True, extra_body=named))
     answer = next(stream).response.id
     assert next(event.delta for event in stream if event.type == "response.output_text.delta") == "I begin. "
     [theirs] = re.findall("[0-9a-f]{24}$", answer)
     assert httpx.post(f"{agent}/_debug/kill_task/resp_{theirs}").status_code == 200
     events = list(stream)
-    assert (events[-1].type, events[-1].response.output_text) == ("response.completed", "I begin. I took over.")
+    last = events[-1].response
+    assert (events[-1].type, last.output_text) == ("response.completed", "I begin. I took over.")
+    # What the agent remembered of the conversation is lost; it goes on under another name.
+    assert last.metadata == {"conversation_id": "c1::attempt-2"}
 
 
 def test_what_the_server_cannot_do_is_said(client):

@@ -115,6 +115,7 @@ fn describe(fragment: Fragment<'_>) -> String {
         Fragment::CustomOutputs(raw) => format!("custom {raw}"),
         Fragment::Databricks(raw) => format!("databricks {raw}"),
         Fragment::Trace(id) => format!("trace {id}"),
+        Fragment::Conversation(name) => format!("conversation {name}"),
         Fragment::Usage(usage) => format!("usage {} {} {}", usage.input, usage.output, usage.total),
         Fragment::Finish(finish) => format!("finish {}", finish.name()),
         Fragment::Unknown => "unknown".to_owned(),

@@ -296,6 +296,11 @@ pub(super) fn outputs(custom: Option<&RawValue>, databricks: Option<&RawValue>, 
     }
 }
 
+/// The name of the conversation in a frame that says under which one it goes on.
+pub(super) fn resumed(frame: &[u8]) -> Option<Str<'_>> {
+    Body::parse(frame).ok()?.scalar_at("conversation_id").filter(|name| !name.is_empty())
+}
+
 fn scalar<'a>(raw: &'a RawValue, path: &str) -> Option<Str<'a>> {
     Body::parse(raw.get().as_bytes()).ok()?.scalar_at(path)
 }

@@ -205,12 +205,17 @@ impl Stream {
             "message" | "function_call" | "function_call_output" | "reasoning" => {
                 self.item_done(serde_json::from_slice(frame.data).ok(), event, out);
             }
+            // The server that took over from one that died, and gave the conversation another name.
+            "response.resumed" => {
+                if let Some(name) = answer::resumed(frame.data) {
+                    out.push(Fragment::Conversation(name));
+                }
+            }
             // What these say is said by the events around them; a frame without a type has been looked through above.
             "response.content_part.added"
             | "response.content_part.done"
             | "response.reasoning_summary_part.added"
             | "response.reasoning_summary_part.done"
-            | "response.resumed"
             | "keepalive"
             | "" => {}
             _ => out.push(Fragment::Unknown),

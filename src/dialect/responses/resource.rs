@@ -171,11 +171,11 @@ impl Serialize for Resource<'_> {
         let settings = self.settings();
         if let Ok(settings) = Body::parse(settings.as_bytes()) {
             for (key, value) in settings.iter() {
-                match (&**key, answer.trace_id.as_deref()) {
-                    ("metadata", Some(trace_id)) => {
-                        map.serialize_entry(&**key, &Metadata { given: value, trace_id })?;
-                    }
-                    _ => map.serialize_entry(&**key, value)?,
+                let beside = [("trace_id", &answer.trace_id), ("conversation_id", &answer.conversation)];
+                if **key == *"metadata" && beside.iter().any(|(_, value)| value.is_some()) {
+                    map.serialize_entry(&**key, &Metadata { given: value, beside })?;
+                } else {
+                    map.serialize_entry(&**key, value)?;
                 }
             }
         }
@@ -189,21 +189,27 @@ impl Serialize for Resource<'_> {
     }
 }
 
-/// The client's metadata with the trace beside it.
+/// The client's metadata, and what the backend has to say beside it: the trace, and under which name a conversation that was
+/// taken over goes on.
 struct Metadata<'a> {
     given: &'a RawValue,
-    trace_id: &'a str,
+    beside: [(&'static str, &'a Option<String>); 2],
 }
 
 impl Serialize for Metadata<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         if let Ok(given) = Body::parse(self.given.get().as_bytes()) {
-            for (key, value) in given.iter().filter(|(key, _)| **key != "trace_id") {
+            let told = |key: &str| self.beside.iter().any(|(name, value)| *name == key && value.is_some());
+            for (key, value) in given.iter().filter(|(key, _)| !told(key)) {
                 map.serialize_entry(&**key, value)?;
             }
         }
-        map.serialize_entry("trace_id", self.trace_id)?;
+        for (key, value) in self.beside {
+            if let Some(value) = value {
+                map.serialize_entry(key, value)?;
+            }
+        }
         map.end()
     }
 }

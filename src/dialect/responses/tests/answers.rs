@@ -195,6 +195,21 @@ fn nothing_is_made_up() {
 }
 
 #[test]
+fn the_name_under_which_a_conversation_goes_on_is_told() {
+    let frames = r#"data: {"type":"response.resumed","attempt":2,"from_seq":1,"conversation_id":"c::attempt-2"}
+
+data: {"type":"response.output_text.delta","item_id":"m","delta":"a"}
+
+data: [DONE]
+
+"#;
+    let (answer, out) = relay_in_steps(frames, 7, hold(), &ask());
+    assert_eq!(answer.unknown, 0);
+    assert!(out.contains(r#""metadata":{"conversation_id":"c::attempt-2"}"#), "{out}");
+    assert!(!out.contains("resumed"), "no client knows the frame");
+}
+
+#[test]
 fn the_trace_stands_beside_the_clients_metadata() {
     let body = Body::parse(br#"{"input":"x","metadata":{"a":"b","trace_id":"mine"}}"#).unwrap();
     let echo = Responses::echo(&Responses.read_request(&body).unwrap());
