@@ -1,10 +1,11 @@
-//! What the answer cites, in whatever order.
+//! What the answer cites, in whatever order and form: not every wire format has citations, and where there are none agents
+//! write links into their text.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Said, Settings, both_answered};
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Said, Settings, both_spoke, mentions};
 
 /// One cites what the other does not.
 pub(super) struct Citations;
@@ -31,18 +32,24 @@ impl Measure for Citations {
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
-        if !both_answered(left, right) {
+        if !both_spoke(left, right) {
             return Finding::not_applicable();
         }
         let mut differences = Differences::new(self.name(), settings);
-        let (before, now) = (cited(left), cited(right));
+        let (before, now) = (sources(left), sources(right));
         differences.sets("citation", &before, &now);
         differences.finding_or_absent(before.is_empty() && now.is_empty())
     }
 }
 
-/// What identifies each citation: its address, its file, or what it is called.
-fn cited(side: &Observed) -> BTreeSet<String> {
+/// What is cited, and the links in the text.
+fn sources(side: &Observed) -> BTreeSet<String> {
+    let links = mentions::links(&side.text()).into_iter().filter(|link| link.starts_with("http"));
+    links.chain(cited(side)).collect()
+}
+
+/// What is cited: by its address, or whatever else names it.
+pub(super) fn cited(side: &Observed) -> BTreeSet<String> {
     let citations = side.items.iter().flat_map(|item| match item {
         Said::Message { citations, .. } => citations.as_slice(),
         _ => &[],
@@ -53,4 +60,26 @@ fn cited(side: &Observed) -> BTreeSet<String> {
         named.map_or_else(|| citation.to_string(), str::to_owned)
     };
     citations.map(name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Outcome;
+    use super::*;
+
+    fn side(text: &str, cited: &[&str]) -> Observed {
+        let citations = cited.iter().map(|url| serde_json::json!({"type": "url_citation", "url": url})).collect();
+        Observed { items: vec![Said::Message { text: text.into(), citations }], ..Observed::default() }
+    }
+
+    #[test]
+    fn a_source_is_the_same_as_a_link_in_the_text_and_as_a_citation() {
+        let found = |left: &Observed, right: &Observed| Citations.compare(left, right, &Settings::default()).outcome;
+        let linked = side("See https://a.example/x. Write to me@a.example.", &[]);
+        assert_eq!(found(&linked, &side("See there.", &["https://a.example/x"])), Outcome::Same);
+        assert_eq!(found(&linked, &side("See https://a.example/x", &["https://a.example/x"])), Outcome::Same);
+        assert_eq!(found(&linked, &side("See there.", &["https://b.example/"])), Outcome::Different);
+        assert_eq!(found(&linked, &side("See there.", &[])), Outcome::Different);
+        assert_eq!(found(&side("No.", &[]), &side("No!", &[])), Outcome::Absent);
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, json};
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, json};
 
 /// A field of the document differs, or one of the two is no document.
 pub(super) struct JsonAnswer;
@@ -29,7 +29,7 @@ impl Measure for JsonAnswer {
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
-        if !both_answered(left, right) {
+        if !both_spoke(left, right) {
             return Finding::not_applicable();
         }
         let mut differences = Differences::new(self.name(), settings);

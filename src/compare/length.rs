@@ -1,6 +1,6 @@
 //! How much text an answer has.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, ratio};
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, ratio};
 
 /// One says several times as much.
 pub(super) struct Length;
@@ -29,7 +29,7 @@ impl Measure for Length {
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
         // A sentence more or less.
         const FLOOR: f64 = 80.0;
-        if left.failure.is_some() || right.failure.is_some() {
+        if !both_spoke(left, right) {
             return Finding::not_applicable();
         }
         let letters = |side: &Observed| f64::from(u32::try_from(side.text().chars().count()).unwrap_or(u32::MAX));

@@ -147,6 +147,11 @@ fn both_answered(left: &Observed, right: &Observed) -> bool {
     left.failure.is_none() && right.failure.is_none()
 }
 
+/// Where one side answers and the other refuses, that is what they differ in; the words of the two say nothing more.
+fn both_spoke(left: &Observed, right: &Observed) -> bool {
+    both_answered(left, right) && refusal::refuses(left) == refusal::refuses(right)
+}
+
 /// Compares two sides by every measure.
 #[must_use]
 pub fn compare(left: &Observed, right: &Observed, settings: &Settings) -> Comparison {

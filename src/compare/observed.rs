@@ -50,6 +50,7 @@ pub struct Failure {
 
 /// Token counts of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tokens {
     /// Of the request.
     pub input: u64,

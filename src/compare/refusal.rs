@@ -65,6 +65,11 @@ const BEGINNINGS: &[&str] = &[
     "lo siento pero no puedo",
 ];
 
+/// Whether it is one.
+pub(super) fn refuses(side: &Observed) -> bool {
+    refusal(side).is_some()
+}
+
 /// The refusal of an answer, if it is one.
 fn refusal(side: &Observed) -> Option<String> {
     let said = side.items.iter().find_map(|item| match item {

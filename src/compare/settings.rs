@@ -81,10 +81,15 @@ impl Settings {
             known.measure == measure
                 && self.now < known.until
                 && known.path.matches(path)
-                && known.value.as_ref().is_none_or(|value| fits(value, right))
+                && known.value.as_ref().is_none_or(|value| fits(value, right) || fits(value, &unquoted(right)))
         };
         self.explained.iter().find(applies).map(|known| known.reason.as_str())
     }
+}
+
+/// A text as a person would write it, where it is one of JSON.
+fn unquoted(text: &str) -> String {
+    serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
 }
 
 impl Gate {

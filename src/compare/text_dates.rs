@@ -1,6 +1,6 @@
 //! Which dates and times of day the text states, however they are written.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, mentions};
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, mentions};
 
 /// One states a date that the other does not.
 pub(super) struct TextDates;
@@ -27,7 +27,7 @@ impl Measure for TextDates {
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
-        if !both_answered(left, right) {
+        if !both_spoke(left, right) {
             return Finding::not_applicable();
         }
         let mut differences = Differences::new(self.name(), settings);

@@ -1,6 +1,6 @@
 //! Which names the text mentions: words with a capital where a sentence does not begin.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, mentions};
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, mentions};
 
 /// One mentions a name that the other does not.
 pub(super) struct TextNames;
@@ -27,7 +27,7 @@ impl Measure for TextNames {
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
-        if !both_answered(left, right) {
+        if !both_spoke(left, right) {
             return Finding::not_applicable();
         }
         let mut differences = Differences::new(self.name(), settings);

@@ -1,6 +1,6 @@
 //! Which numbers the text states: how a number is written does not matter, nor how often it is said.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, mentions};
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, mentions};
 
 /// One states a number that the other does not.
 pub(super) struct TextNumbers;
@@ -27,7 +27,7 @@ impl Measure for TextNumbers {
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
-        if !both_answered(left, right) {
+        if !both_spoke(left, right) {
             return Finding::not_applicable();
         }
         let mut differences = Differences::new(self.name(), settings);

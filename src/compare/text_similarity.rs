@@ -1,6 +1,6 @@
 //! How many words the texts share, whatever their order.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, words};
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, words};
 
 /// The texts share too few words to be likely to say the same.
 pub(super) struct TextSimilarity;
@@ -27,7 +27,7 @@ impl Measure for TextSimilarity {
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
-        if !both_answered(left, right) {
+        if !both_spoke(left, right) {
             return Finding::not_applicable();
         }
         let (before, now) = (words::normal(&left.text()), words::normal(&right.text()));

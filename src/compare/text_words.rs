@@ -1,6 +1,6 @@
 //! Whether the text has the same words in the same order: case, punctuation, white space and marks of emphasis aside.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, words};
+use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, words};
 
 /// The texts differ by at least a word.
 pub(super) struct TextWords;
@@ -27,7 +27,7 @@ impl Measure for TextWords {
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {
-        if !both_answered(left, right) {
+        if !both_spoke(left, right) {
             return Finding::not_applicable();
         }
         let mut differences = Differences::new(self.name(), settings);
