@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Spread;
-use crate::compare::{Comparison, Finding, Outcome};
+use crate::compare::{Comparison, Finding, Outcome, Tokens};
 
 /// Most paths of which a measure counts differences each; those beyond share one count.
 const MOST_PATHS: usize = 64;
@@ -23,6 +23,20 @@ pub struct Tally {
     pub twins: u64,
     /// By measure.
     pub measures: BTreeMap<String, Counts>,
+    /// What both sides took.
+    pub cost: Cost,
+}
+
+/// Tokens that both sides took for the same requests, by their own count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Cost {
+    /// Pairs of answers of which both sides counted.
+    pub counted: u64,
+    /// What the primary took for these.
+    pub primary: Tokens,
+    /// What the candidate took.
+    pub candidate: Tokens,
 }
 
 /// The counts of one measure.
@@ -73,12 +87,58 @@ impl Tally {
         }
     }
 
+    /// Takes in what one pair of answers took, where both sides counted.
+    pub fn spend(&mut self, primary: Option<Tokens>, candidate: Option<Tokens>) {
+        if let (Some(primary), Some(candidate)) = (primary, candidate) {
+            self.cost.merge(&Cost { counted: 1, primary, candidate });
+        }
+    }
+
+    /// The numbers alone: without paths, reasons and spreads, which are most of its size.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        let bare = |counts: &Counts| Counts {
+            paths: BTreeMap::new(),
+            reasons: BTreeMap::new(),
+            primary: Spread::default(),
+            candidate: Spread::default(),
+            ..*counts
+        };
+        Self { measures: self.measures.iter().map(|(name, counts)| (name.clone(), bare(counts))).collect(), ..*self }
+    }
+
+    /// What was counted since an earlier moment, as numbers alone.
+    #[must_use]
+    pub fn less(&self, earlier: &Self) -> Self {
+        let mut less = self.bare();
+        less.exchanges = less.exchanges.saturating_sub(earlier.exchanges);
+        less.twins = less.twins.saturating_sub(earlier.twins);
+        less.cost = Cost::default();
+        for (name, before) in &earlier.measures {
+            if let Some(counts) = less.measures.get_mut(name) {
+                counts.take_away(before);
+            }
+        }
+        less
+    }
+
     /// Adds another tally of the same route: of another replica, or of another day.
     pub fn merge(&mut self, other: &Self) {
         self.exchanges += other.exchanges;
         self.twins += other.twins;
         for (measure, counts) in &other.measures {
             self.measures.entry(measure.clone()).or_default().merge(counts);
+        }
+        self.cost.merge(&other.cost);
+    }
+}
+
+impl Cost {
+    fn merge(&mut self, other: &Self) {
+        self.counted += other.counted;
+        for (sum, more) in [(&mut self.primary, other.primary), (&mut self.candidate, other.candidate)] {
+            sum.input = sum.input.saturating_add(more.input);
+            sum.output = sum.output.saturating_add(more.output);
         }
     }
 }
@@ -113,6 +173,22 @@ impl Counts {
         self.noise += u64::from(noisy);
         self.only_candidate += u64::from(differs && !noisy);
         self.only_twin += u64::from(noisy && !differs);
+    }
+
+    fn take_away(&mut self, before: &Self) {
+        for (now, before) in [
+            (&mut self.compared, before.compared),
+            (&mut self.different, before.different),
+            (&mut self.reverse, before.reverse),
+            (&mut self.explained, before.explained),
+            (&mut self.absent, before.absent),
+            (&mut self.twins, before.twins),
+            (&mut self.noise, before.noise),
+            (&mut self.only_candidate, before.only_candidate),
+            (&mut self.only_twin, before.only_twin),
+        ] {
+            *now = now.saturating_sub(before);
+        }
     }
 
     fn merge(&mut self, other: &Self) {

@@ -117,10 +117,7 @@ pub struct Judged {
 #[must_use]
 pub fn judge(tally: &Tally, settings: &Settings) -> Judgement {
     let measures = crate::compare::ALL;
-    let gates = measures.iter().filter(|measure| settings.gate(**measure).gates);
-    // A measure without a better direction is tested in both.
-    let tests: u32 = gates.map(|measure| if measure.basis() == Basis::Shifted { 2 } else { 1 }).sum();
-    let alpha = settings.false_alarms / f64::from(tests.max(1));
+    let alpha = level(settings);
     let nothing = Counts::default();
     let judged = |measure: &&dyn Measure| {
         let counts = tally.measures.get(measure.name()).unwrap_or(&nothing);
@@ -137,6 +134,14 @@ pub fn judge(tally: &Tally, settings: &Settings) -> Judgement {
     Judgement { verdict, rule, exchanges: tally.exchanges, twins: tally.twins, measures }
 }
 
+/// The part of the false alarms that each test of each gate gets.
+pub(super) fn level(settings: &Settings) -> f64 {
+    let gates = crate::compare::ALL.iter().filter(|measure| settings.gate(**measure).gates);
+    // A measure without a better direction is tested in both.
+    let tests: u32 = gates.map(|measure| if measure.basis() == Basis::Shifted { 2 } else { 1 }).sum();
+    settings.false_alarms / f64::from(tests.max(1))
+}
+
 /// The route's verdict.
 fn together(measures: &[Judged], exchanges: u64) -> (Verdict, String) {
     let gates: Vec<_> = measures.iter().filter(|judged| judged.gates).collect();
@@ -144,7 +149,11 @@ fn together(measures: &[Judged], exchanges: u64) -> (Verdict, String) {
     let names = |judged: &[&Judged]| judged.iter().map(|judged| judged.measure.as_str()).collect::<Vec<_>>().join(", ");
     let failed: Vec<_> = with(Verdict::Fail).collect();
     if let Some(worst) = failed.iter().max_by(|a, b| a.over().total_cmp(&b.over())) {
-        return (Verdict::Fail, format!("{} fails: {}", names(&failed), worst.rule));
+        let which = match failed.len() {
+            1 => format!("{} fails", worst.measure),
+            _ => format!("{} fail, {} the worst", names(&failed), worst.measure),
+        };
+        return (Verdict::Fail, format!("{which}: {}", worst.rule));
     }
     if exchanges == 0 {
         return (Verdict::Insufficient, "nothing has been compared yet".to_owned());
@@ -163,27 +172,6 @@ fn together(measures: &[Judged], exchanges: u64) -> (Verdict, String) {
         Verdict::Pass,
         format!("all {passed} gates that have something to judge are within what is tolerated, for certain"),
     )
-}
-
-/// A moment in the history of a measure.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Point {
-    /// Exchanges that had been compared.
-    pub exchanges: u64,
-    /// Where the excess was, for certain.
-    pub interval: [f64; 2],
-    /// What it was at the best guess.
-    pub excess: Option<f64>,
-}
-
-/// What was known of a measure at these moments.
-#[must_use]
-pub fn history<'a>(measure: &str, moments: impl Iterator<Item = &'a Tally>, settings: &Settings) -> Vec<Point> {
-    let point = |tally: &Tally| {
-        let judged = judge(tally, settings).measures.into_iter().find(|judged| judged.measure == measure)?;
-        Some(Point { exchanges: tally.exchanges, interval: judged.interval, excess: judged.excess })
-    };
-    moments.filter(|tally| tally.exchanges > 0).filter_map(point).collect()
 }
 
 impl Verdict {
@@ -212,7 +200,7 @@ impl Judged {
 
 /// What the counts of a measure can be held to.
 #[derive(Clone, Copy, Debug)]
-struct Evidence {
+pub(super) struct Evidence {
     basis: Basis,
     /// All exchanges: the two differ, or not.
     raw: Steps,
@@ -222,7 +210,7 @@ struct Evidence {
 }
 
 impl Evidence {
-    fn of(basis: Basis, counts: &Counts) -> Self {
+    pub(super) fn of(basis: Basis, counts: &Counts) -> Self {
         let raw = Steps::share(counts.compared, counts.different);
         let paired = match basis {
             Basis::Noise => Steps::new(counts.twins, counts.only_candidate, counts.only_twin),
@@ -238,7 +226,7 @@ impl Evidence {
         Self { basis, raw, paired, noise }
     }
 
-    fn excess(&self) -> Option<f64> {
+    pub(super) fn excess(&self) -> Option<f64> {
         (self.raw.count() > 0.0).then_some(())?;
         Some(self.raw.mean() - self.noise?)
     }
@@ -264,7 +252,7 @@ impl Evidence {
     }
 
     /// `alpha` is for saying that something is wrong, `pass` for saying that nothing is.
-    fn verdict(&self, gate: Gate, alpha: f64, pass: f64) -> Verdict {
+    pub(super) fn verdict(&self, gate: Gate, alpha: f64, pass: f64) -> Verdict {
         let tolerated = gate.tolerated;
         let (refuted, cleared) = (-alpha.ln(), -pass.ln());
         let excess = self.excess();
@@ -293,6 +281,12 @@ impl Evidence {
         }
     }
 
+    /// Where the excess is, for certain.
+    pub(super) fn interval(&self, alpha: f64, pass: f64) -> [f64; 2] {
+        let upper = if self.basis == Basis::Shifted { self.paired.upper(pass) } else { self.upper(pass) };
+        [self.paired.lower(alpha).min(upper), upper]
+    }
+
     /// How many more exchanges it takes at this rate until there is a verdict.
     fn more(&self, gate: Gate, alpha: f64, pass: f64) -> Option<u64> {
         const FACTORS: i32 = 80;
@@ -312,8 +306,7 @@ impl Evidence {
         let verdict = self.verdict(gate, alpha, pass);
         let open = matches!(verdict, Verdict::Insufficient | Verdict::Marginal) && counts.compared > 0;
         let more = open.then(|| self.more(gate, alpha, pass)).flatten();
-        let upper = if self.basis == Basis::Shifted { self.paired.upper(pass) } else { self.upper(pass) };
-        let interval = [self.paired.lower(alpha).min(upper), upper];
+        let interval = self.interval(alpha, pass);
         let excess = self.excess().map(|excess| excess.clamp(interval[0], interval[1]));
         let mut judged = Judged {
             measure: measure.name().to_owned(),

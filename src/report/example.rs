@@ -1,6 +1,6 @@
 //! Which pairs of answers are worth a person's time, and how an answer reads.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use serde_json::Value;
@@ -25,6 +25,16 @@ impl Example {
         self.comparison.different().map(weight).sum()
     }
 
+    /// In what it differs, as far as that decides: measures and places.
+    fn kind(&self, judgement: &Judgement) -> Vec<(String, String)> {
+        let gates = |measure: &str| judgement.measures.iter().any(|judged| judged.gates && judged.measure == measure);
+        let findings = self.comparison.findings().filter(|(measure, _)| gates(measure));
+        let places = findings.flat_map(|(measure, finding)| {
+            finding.differences.iter().map(move |difference| (measure.to_owned(), difference.path.clone()))
+        });
+        places.collect()
+    }
+
     /// The measures by which it differs, the one that says most first.
     pub(super) fn measures(&self, judgement: &Judgement) -> Vec<String> {
         let mut measures: Vec<_> = self.comparison.different().map(str::to_owned).collect();
@@ -40,21 +50,31 @@ impl Example {
     }
 }
 
-/// The worst examples, such that of the measures by which the two differ for certain each is shown first once.
+/// Most examples that differ in the same.
+const ALIKE: usize = 2;
+
+/// The worst examples, such that of the measures by which the two differ for certain each is shown first once, and that
+/// what differs in the same places is shown twice only if there is nothing else to show.
 pub(super) fn varied(sorted: Vec<Example>, judgement: &Judgement, most: usize) -> Vec<Example> {
-    let mut shown = BTreeSet::new();
-    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    let (mut shown, mut kinds) = (BTreeSet::new(), BTreeMap::<Vec<(String, String)>, usize>::new());
+    let (mut first, mut rest, mut alike) = (Vec::new(), Vec::new(), Vec::new());
     let differs = |measure: &str| {
         let judged = judgement.measures.iter().find(|judged| judged.measure == measure);
         judged.is_some_and(|judged| matches!(judged.verdict, Verdict::Fail | Verdict::Marginal))
     };
     for example in sorted {
         let leading = example.measures(judgement).into_iter().next().filter(|measure| differs(measure));
-        if leading.is_some_and(|measure| shown.insert(measure)) { first.push(example) } else { rest.push(example) }
+        let times = kinds.entry(example.kind(judgement)).or_default();
+        *times += 1;
+        if leading.is_some_and(|measure| shown.insert(measure)) {
+            first.push(example);
+        } else if *times <= ALIKE {
+            rest.push(example);
+        } else {
+            alike.push(example);
+        }
     }
-    first.truncate(most);
-    first.extend(rest.into_iter().take(most.saturating_sub(first.len())));
-    first
+    first.into_iter().chain(rest).chain(alike).take(most).collect()
 }
 
 /// Most bytes of an answer that are shown.

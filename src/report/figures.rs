@@ -1,5 +1,8 @@
 //! Numbers and dates as people read them.
 
+use crate::compare::Tokens;
+use crate::judge::Cost;
+
 /// `12,345`.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -20,6 +23,25 @@ pub(super) fn time(milliseconds: f64) -> String {
         medium if medium >= 995.0 => format!("{:.1} s", medium / 1e3),
         short => format!("{short:.0} ms"),
     }
+}
+
+/// How many times as many tokens the candidate takes: `1.25 times`.
+pub(super) fn times(cost: &Cost) -> String {
+    let all = |tokens: Tokens| precise(tokens.input.saturating_add(tokens.output));
+    match all(cost.primary) {
+        none if none <= 0.0 => "? times".to_owned(),
+        primary => format!("{:.2} times", all(cost.candidate) / primary),
+    }
+}
+
+/// Tokens of one answer and its request.
+pub(super) fn per_answer(tokens: Tokens, counted: u64) -> String {
+    format!("{:.0}", precise(tokens.input.saturating_add(tokens.output)) / precise(counted.max(1)))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn precise(count: u64) -> f64 {
+    count as f64
 }
 
 /// `2026-11-20 14:05 UTC`.

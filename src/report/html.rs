@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{day, grouped, moment, time};
+use super::figures::{day, grouped, moment};
 use super::marked::{self, Run};
 use super::{Example, Report, example, plot};
 use crate::judge::{Judged, Verdict, percent};
+
+mod course;
 
 const STYLE: &str = include_str!("page.css");
 const MEANING: &str = include_str!("meaning.html");
@@ -28,9 +30,11 @@ fn page(report: &Report, out: &mut String) -> std::fmt::Result {
     )?;
     head(report, out)?;
     measures(report, out)?;
-    trend(report, out)?;
-    numbers(report, out)?;
     examples(report, out)?;
+    course::numbers(report, out)?;
+    course::cost(report, out)?;
+    course::trend(report, out)?;
+    course::days(report, out)?;
     funnel(report, out)?;
     explained(report, out)?;
     writeln!(out, "{MEANING}</main></body></html>")
@@ -59,7 +63,9 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
         facts.push((grouped(report.funnel.requests), "requests of the route in all".to_owned()));
     }
     if let Some([first, last]) = report.period {
-        facts.push((day(last), format!("last exchange; first one {}", day(first))));
+        let begun =
+            if day(first) == day(last) { "all on this day".to_owned() } else { format!("begun {}", day(first)) };
+        facts.push((day(last), format!("last exchange, {begun}")));
     }
     write!(out, "<dl class=\"facts\">")?;
     for (figure, about) in facts {
@@ -114,8 +120,12 @@ fn row(report: &Report, judged: &Judged, out: &mut String) -> std::fmt::Result {
     let about = crate::compare::named(&judged.measure).map_or("", |measure| measure.about());
     let class = if judged.gates { judged.verdict.name() } else { "shown" };
     write!(out, "<tr><td class=\"name\"><code>{}</code><span>{about}</span>", escape(&judged.measure))?;
-    if judged.gates && judged.verdict != Verdict::Pass {
+    if judged.gates && matches!(judged.verdict, Verdict::Fail | Verdict::Marginal) {
         write!(out, "<span class=\"why\">{}</span>", sentence(&judged.rule))?;
+    }
+    // The plot says the rest.
+    if let (true, Verdict::Insufficient, Some(more)) = (judged.gates, judged.verdict, judged.more) {
+        write!(out, "<span class=\"why\">About {} more exchanges at this rate.</span>", grouped(more))?;
     }
     let paths = report.paths(judged);
     if !paths.is_empty() && judged.verdict != Verdict::Pass {
@@ -141,54 +151,6 @@ fn row(report: &Report, judged: &Judged, out: &mut String) -> std::fmt::Result {
         percent(judged.tolerated),
         grouped(judged.compared)
     )
-}
-
-fn trend(report: &Report, out: &mut String) -> std::fmt::Result {
-    let Some(deciding) = report.ranked().into_iter().next() else { return Ok(()) };
-    let svg = plot::trend(&report.history, deciding.tolerated);
-    if svg.is_empty() {
-        return Ok(());
-    }
-    write!(
-        out,
-        "<section><h2>How certainty grew</h2><p class=\"lead\">Where the excess of <code>{}</code> was known to be, after so \
-         many exchanges; the line is the best guess.</p><div class=\"scroll\">{svg}</div></section>",
-        escape(&deciding.measure)
-    )
-}
-
-fn numbers(report: &Report, out: &mut String) -> std::fmt::Result {
-    let counts = |measure: &str| report.tally.measures.get(measure).filter(|counts| counts.primary.count() > 0);
-    if super::NUMERIC.iter().all(|(measure, ..)| counts(measure).is_none()) {
-        return Ok(());
-    }
-    write!(
-        out,
-        "<section><h2>Latency and cost</h2><p class=\"legend\"><span class=\"primary\">{}</span><span \
-         class=\"candidate\">{}</span></p><div class=\"cards\">",
-        escape(&report.primary),
-        escape(&report.candidate)
-    )?;
-    for (measure, title, unit) in super::NUMERIC {
-        let Some(counts) = counts(measure) else { continue };
-        write!(
-            out,
-            "<figure><figcaption>{title}</figcaption>{}<table class=\"quantiles\"><tr><th></th><th>p50</th><th>p95</th><th>p99</th></tr>",
-            plot::spreads(&counts.primary, &counts.candidate, unit)
-        )?;
-        for (name, class, spread) in
-            [(&report.primary, "primary", &counts.primary), (&report.candidate, "candidate", &counts.candidate)]
-        {
-            write!(out, "<tr><th class=\"{class}\">{}</th>", escape(name))?;
-            for share in [0.5, 0.95, 0.99] {
-                let value = spread.quantile(share).unwrap_or(0.0);
-                write!(out, "<td>{}</td>", if *unit == "ms" { time(value) } else { format!("{value:.0}") })?;
-            }
-            write!(out, "</tr>")?;
-        }
-        write!(out, "</table></figure>")?;
-    }
-    write!(out, "</div></section>")
 }
 
 fn examples(report: &Report, out: &mut String) -> std::fmt::Result {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{day, grouped, moment, time};
+use super::figures::{day, grouped, moment, per_answer, time, times};
 use super::{Example, Report, example};
 use crate::judge::percent;
 
@@ -30,6 +30,7 @@ fn sections(report: &Report, out: &mut String) -> std::fmt::Result {
     )?;
     measures(report, out)?;
     latency(report, out)?;
+    course(report, out)?;
     apart(report, out)?;
     for example in &report.worst {
         self::example(report, example, out)?;
@@ -115,6 +116,47 @@ fn latency(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(out)?;
     }
     Ok(())
+}
+
+/// What it costs, since when the verdict stands, and each day by itself.
+fn course(report: &Report, out: &mut String) -> std::fmt::Result {
+    let cost = &report.tally.cost;
+    if cost.counted > 0 {
+        writeln!(
+            out,
+            "## Cost\n\nTokens of the {} exchanges in which both sides counted them; {} takes {} as many.\n\n| | in | out | an \
+             answer |\n|---|--:|--:|--:|",
+            grouped(cost.counted),
+            plain(&report.candidate),
+            times(cost)
+        )?;
+        for (name, tokens) in [(&report.primary, cost.primary), (&report.candidate, cost.candidate)] {
+            let each = per_answer(tokens, cost.counted);
+            writeln!(out, "| {} | {} | {} | {each} |", plain(name), grouped(tokens.input), grouped(tokens.output))?;
+        }
+        writeln!(out)?;
+    }
+    if let (Some(exchanges), Some(judged)) = (report.settled(), report.ranked().first()) {
+        writeln!(out, "`{}`: {} since {} exchanges.\n", judged.measure, judged.verdict.name(), grouped(exchanges))?;
+    }
+    // A day alone is told above.
+    if report.days.len() < 2 {
+        return Ok(());
+    }
+    let telling = report.telling();
+    let heads: Vec<_> = telling.iter().map(|judged| judged.measure.as_str()).collect();
+    writeln!(out, "## Day by day\n\n| day | exchanges | {} | noise |", heads.join(" | noise | "))?;
+    writeln!(out, "|---|--:|{}", "--:|".repeat(telling.len() * 2))?;
+    for one in &report.days {
+        write!(out, "| {} | {} |", day(one.at), grouped(one.exchanges))?;
+        for judged in &telling {
+            let (raw, noise) = one.of(&judged.measure);
+            let figure = |share: Option<f64>| share.map_or_else(|| "?".to_owned(), percent);
+            write!(out, " {} | {} |", figure(raw), figure(noise))?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(out)
 }
 
 fn example(report: &Report, example: &Example, out: &mut String) -> std::fmt::Result {

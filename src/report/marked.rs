@@ -26,7 +26,28 @@ pub(super) fn compare(left: &str, right: &str) -> (Vec<Run>, Vec<Run>) {
             ChangeTag::Insert => push(&mut rights, text, true),
         }
     }
-    (bridged(&lefts), bridged(&rights))
+    (trimmed(&bridged(&lefts)), trimmed(&bridged(&rights)))
+}
+
+/// White space at the ends of a mark is not part of it: a line more is not an indent less.
+fn trimmed(runs: &[Run]) -> Vec<Run> {
+    let mut whole = Vec::new();
+    for run in runs {
+        let inner = if run.marked { run.text.trim() } else { "" };
+        match run.text.find(inner).filter(|_| !inner.is_empty()) {
+            Some(start) => {
+                let (before, rest) = run.text.split_at(start);
+                let (inner, after) = rest.split_at(inner.len());
+                for (text, marked) in [(before, false), (inner, true), (after, false)] {
+                    if !text.is_empty() {
+                        push(&mut whole, text, marked);
+                    }
+                }
+            }
+            None => push(&mut whole, &run.text, false),
+        }
+    }
+    whole
 }
 
 /// A blank between two marked words is marked with them.
@@ -61,6 +82,9 @@ mod tests {
         let marked =
             |runs: &[Run]| runs.iter().filter(|run| run.marked).map(|run| run.text.clone()).collect::<String>();
         assert_eq!((marked(&left).as_str(), marked(&right).as_str()), ("5", "50"));
+        let (_, right) = compare("{\n  \"order\": 1\n}", "{\n  \"archive\": true,\n  \"order\": 1\n}");
+        assert_eq!(marked(&right), "\"archive\": true,");
+        let (left, right) = compare("the limit is 5 today", "the limit is 50 today");
         let whole = |runs: &[Run]| runs.iter().map(|run| run.text.as_str()).collect::<String>();
         assert_eq!((whole(&left).as_str(), whole(&right).as_str()), ("the limit is 5 today", "the limit is 50 today"));
     }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::compare::{Comparison, Explained, Observed, Settings};
-use crate::judge::{Judged, Judgement, Point, Tally, Verdict, history, judge};
+use crate::judge::{Day, Judged, Judgement, Moment, Point, Tally, Verdict, by_day, history, judge};
 
 mod example;
 mod figures;
@@ -49,6 +49,8 @@ pub struct Report {
     pub tally: Tally,
     /// How certainty grew: what was known of the measure that matters most, at earlier moments.
     pub history: Vec<Point>,
+    /// What each day brought by itself, oldest first.
+    pub days: Vec<Day>,
     /// Differences that are known and meant, expired ones too.
     pub explained: Vec<Known>,
     /// What became of all requests of the route.
@@ -136,12 +138,32 @@ impl Report {
         self
     }
 
-    /// Adds how certainty grew, from counts at earlier moments, oldest first.
+    /// Adds how certainty grew and what each day brought, from counts at earlier moments, oldest first.
     #[must_use]
-    pub fn since(mut self, moments: &[Tally], settings: &Settings) -> Self {
+    pub fn since(mut self, mut moments: Vec<Moment>, settings: &Settings) -> Self {
+        let Some([first, last]) = self.period else { return self };
+        moments.push(Moment { at: last, tally: self.tally.clone() });
         let measure = self.ranked().first().map(|judged| judged.measure.clone()).unwrap_or_default();
-        self.history = history(&measure, moments.iter().chain([&self.tally]), settings);
+        self.history = history(&measure, moments.iter().map(|moment| &moment.tally), settings);
+        self.history.dedup_by_key(|point| point.exchanges);
+        self.days = by_day(&moments, first, settings);
         self
+    }
+
+    /// The measures of which each day is told: those that do not pass, or else the first that decides.
+    fn telling(&self) -> Vec<&Judged> {
+        let ranked = self.ranked();
+        let told = |judged: &&&Judged| judged.gates && self.days.iter().any(|day| day.of(&judged.measure).0.is_some());
+        let open = |judged: &&&Judged| matches!(judged.verdict, Verdict::Fail | Verdict::Marginal);
+        let telling: Vec<_> = ranked.iter().filter(told).filter(open).take(4).copied().collect();
+        if telling.is_empty() { ranked.iter().filter(told).take(1).copied().collect() } else { telling }
+    }
+
+    /// How the measure that matters most came to its verdict: how many exchanges it took, where it is certain.
+    fn settled(&self) -> Option<u64> {
+        let last = self.history.last().filter(|last| matches!(last.verdict, Verdict::Pass | Verdict::Fail))?;
+        let since = self.history.iter().rev().take_while(|point| point.verdict == last.verdict).last()?;
+        Some(since.exchanges)
     }
 
     /// Chooses the worst of these examples.

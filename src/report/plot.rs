@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{grouped, time};
-use crate::judge::{Judged, Point, Spread, percent};
+use super::figures::{day, grouped, time};
+use crate::judge::{Day, Judged, Point, Spread, percent};
 
 /// Where an excess is, on a scale on which zero and what is tolerated stand in the same places for every measure.
 pub(super) fn interval(judged: &Judged) -> String {
@@ -14,7 +14,7 @@ pub(super) fn interval(judged: &Judged) -> String {
     let at = |excess: f64| ((excess / judged.tolerated.max(1e-9)).clamp(SPAN[0], SPAN[1]) - SPAN[0]) * unit;
     let [from, to] = judged.interval;
     let (zero, tolerated) = (at(0.0), at(judged.tolerated));
-    let beyond = |excess: f64| !(SPAN[0]..=SPAN[1]).contains(&(excess / judged.tolerated.max(1e-9)));
+    let beside = |excess: f64| excess / judged.tolerated.max(1e-9);
     let class = if judged.gates { judged.verdict.name() } else { "shown" };
     let words = format!("between {} and {}; {} are tolerated", percent(from), percent(to), percent(judged.tolerated));
     let mut svg = format!(
@@ -24,10 +24,10 @@ pub(super) fn interval(judged: &Judged) -> String {
         at(to)
     );
     // Writing to a string cannot fail.
-    if beyond(from) {
+    if beside(from) < SPAN[0] {
         let _ = write!(svg, r#"<path class="beyond" d="M7 8 L1 13 L7 18"/>"#);
     }
-    if beyond(to) {
+    if beside(to) > SPAN[1] {
         let _ = write!(
             svg,
             r#"<path class="beyond" d="M{:.0} 8 L{:.0} 13 L{:.0} 18"/>"#,
@@ -130,6 +130,56 @@ pub(super) fn trend(points: &[Point], tolerated: f64) -> String {
             HEIGHT + 18.0,
             grouped(exchanges)
         );
+    }
+    svg + "</svg>"
+}
+
+/// How often the two sides differed on each day, and the primary from itself: two bars a day.
+pub(super) fn days(days: &[Day], measure: &str) -> String {
+    const WIDTH: f64 = 460.0;
+    const HEIGHT: f64 = 120.0;
+    const LEFT: f64 = 46.0;
+    let shares = days.iter().map(|day| day.of(measure));
+    let most = shares.flat_map(|(raw, noise)| [raw, noise]).flatten().fold(0.0, f64::max).max(0.001) * 1.1;
+    #[expect(clippy::cast_precision_loss, reason = "two months")]
+    let step = (WIDTH - LEFT) / days.len().max(1) as f64;
+    let (y, width) = (|share: f64| HEIGHT - share / most * HEIGHT, (step * 0.36).min(26.0));
+    let mut svg = format!(r#"<svg class="days" viewBox="0 -6 {WIDTH:.0} {:.0}" role="img">"#, HEIGHT + 30.0);
+    for tick in [0.0, most / 2.2, most / 1.1] {
+        let _ = write!(
+            svg,
+            r#"<line class="grid" x1="{LEFT}" y1="{0:.1}" x2="{WIDTH:.0}" y2="{0:.1}"/><text class="tick end" x="{1:.0}" y="{2:.1}">{3}</text>"#,
+            y(tick),
+            LEFT - 6.0,
+            y(tick) + 4.0,
+            percent(tick)
+        );
+    }
+    let every = days.len().div_ceil(5).max(1);
+    let mut middle = LEFT + step / 2.0;
+    for (place, one) in days.iter().enumerate() {
+        let (raw, noise) = one.of(measure);
+        for (class, share, x) in [("candidate", raw, middle - width), ("primary", noise, middle)] {
+            let Some(share) = share else { continue };
+            let _ = write!(
+                svg,
+                r#"<rect class="day {class}" x="{x:.1}" y="{:.1}" width="{width:.1}" height="{:.1}"><title>{}: {}</title></rect>"#,
+                y(share),
+                (HEIGHT - y(share)).max(0.0),
+                day(one.at),
+                percent(share)
+            );
+        }
+        if place.is_multiple_of(every) {
+            let label = day(one.at);
+            let _ = write!(
+                svg,
+                r#"<text class="tick" x="{middle:.1}" y="{:.0}">{}</text>"#,
+                HEIGHT + 18.0,
+                label.get(5..).unwrap_or_default()
+            );
+        }
+        middle += step;
     }
     svg + "</svg>"
 }

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{day, grouped, moment, time};
+use super::figures::{day, grouped, moment, time, times};
 use super::marked::{self, Run};
 use super::{Example, Report, example};
+use crate::compare::Tokens;
 use crate::judge::{Judged, Verdict, percent};
 
 /// Most lines of each side of an example.
@@ -40,6 +41,7 @@ fn sections(report: &Report, paint: Paint, out: &mut String) -> std::fmt::Result
     )?;
     measures(report, paint, out)?;
     latency(report, out)?;
+    course(report, out)?;
     funnel(report, out)?;
     explained(report, out)?;
     for example in &report.worst {
@@ -103,6 +105,42 @@ fn latency(report: &Report, out: &mut String) -> std::fmt::Result {
             })
         };
         writeln!(out, "{title:<24} {}   {}", figures(&counts.primary).concat(), figures(&counts.candidate).concat())?;
+    }
+    Ok(())
+}
+
+/// What it costs, since when the verdict stands, and each day by itself.
+fn course(report: &Report, out: &mut String) -> std::fmt::Result {
+    let cost = &report.tally.cost;
+    if cost.counted > 0 {
+        let both = |tokens: Tokens| format!("{} in, {} out", grouped(tokens.input), grouped(tokens.output));
+        writeln!(
+            out,
+            "\ntokens of {} exchanges: {} {}; {} {}; {} as many",
+            grouped(cost.counted),
+            report.primary,
+            both(cost.primary),
+            report.candidate,
+            both(cost.candidate),
+            times(cost)
+        )?;
+    }
+    if let (Some(exchanges), Some(judged)) = (report.settled(), report.ranked().first()) {
+        writeln!(out, "\n{}: {} since {} exchanges", judged.measure, judged.verdict.name(), grouped(exchanges))?;
+    }
+    // A day alone is told above.
+    if report.days.len() < 2 {
+        return Ok(());
+    }
+    writeln!(out, "\nday by day: how often the two differed, and {} from itself", report.primary)?;
+    for one in &report.days {
+        write!(out, "  {} {:>9} exchanges", day(one.at), grouped(one.exchanges))?;
+        for judged in report.telling() {
+            let (raw, noise) = one.of(&judged.measure);
+            let figure = |share: Option<f64>| share.map_or_else(|| "?".to_owned(), percent);
+            write!(out, "   {} {} / {}", judged.measure, figure(raw), figure(noise))?;
+        }
+        writeln!(out)?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::funnel::Fate;
+use super::moments;
 use crate::compare::{Observed, Settings};
 use crate::judge::{Tally, Verdict};
 use crate::report::{Example, Funnel, Report};
@@ -35,7 +36,8 @@ pub fn report(
     };
     let mut report = Report::new(route, primary, candidate, tally, &settings);
     if let Some(counted) = counted {
-        report = report.over(counted.since / 1_000, counted.at / 1_000);
+        let moments = moments::read(kept, route, candidate)?;
+        report = report.over(counted.since / 1_000, counted.at / 1_000).since(moments, &settings);
     }
     report.funnel = funnel(&kept.fates(route)?);
     let telling = |verdict| matches!(verdict, Verdict::Fail | Verdict::Marginal);

@@ -12,6 +12,7 @@ use prometheus::IntCounter;
 use super::budget::Budget;
 use super::exchange::Exchange;
 use super::funnel::Funnel;
+use super::moments;
 use super::redact::Redaction;
 use crate::compare::{self, Comparison, Settings};
 use crate::config::{self, Privacy};
@@ -109,7 +110,11 @@ impl Ledger {
         let settings = Settings { now: at / 1_000, ..self.settings.clone() };
         let comparison = compare::compare(&exchange.primary, &exchange.candidate, &settings);
         let again = exchange.again.as_ref().map(|again| compare::compare(&exchange.primary, again, &settings));
-        self.counts().fresh.record(&comparison, again.as_ref());
+        {
+            let mut counts = self.counts();
+            counts.fresh.record(&comparison, again.as_ref());
+            counts.fresh.spend(exchange.primary.tokens, exchange.candidate.tokens);
+        }
         if self.store.is_some() {
             self.keep(self.record_of(exchange, comparison, at));
         }
@@ -215,12 +220,15 @@ impl Ledger {
         }
     }
 
-    /// Lets go of records that are too old, or too many.
+    /// Lets go of records and moments that are too old, and of records that are too many.
     pub(super) fn prune(&self) {
         let keep = i64::try_from(self.record.keep.as_millis()).unwrap_or(i64::MAX);
         let size = i64::try_from(self.record.size).unwrap_or(i64::MAX);
         let (route, before) = (self.route.clone(), now().saturating_sub(keep));
-        self.store.tell(move |kept| kept.prune_records(&route, before, size).map(drop));
+        self.store.tell(move |kept| {
+            kept.prune_moments(&route, before)?;
+            kept.prune_records(&route, before, size).map(drop)
+        });
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -237,8 +245,11 @@ fn merge(kept: &mut dyn Kept, route: &str, candidate: &str, fresh: &Tally) -> Re
         None => Tally::default(),
     };
     if fresh.exchanges > 0 {
+        let earlier = total.clone();
         total.merge(fresh);
         let at = now();
+        let earlier = before.as_ref().map(|counted| (counted, &earlier));
+        moments::keep(kept, [route, candidate], earlier, &total, at)?;
         kept.set_tally(route, candidate, &Counted { tally: json(&total), since: at, at })?;
     }
     Ok(total)

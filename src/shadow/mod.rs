@@ -20,6 +20,7 @@ mod heard;
 mod isolate;
 mod ledger;
 mod mirror;
+mod moments;
 mod pause;
 mod redact;
 mod replay;

@@ -6,8 +6,11 @@ use super::Fault;
 use super::sqlite::{step, version};
 
 /// All steps; the place in this list is a step's number, from 1.
-pub(super) const STEPS: &[&str] =
-    &[include_str!("migrations/0001_weights_and_audit.sql"), include_str!("migrations/0002_shadow.sql")];
+pub(super) const STEPS: &[&str] = &[
+    include_str!("migrations/0001_weights_and_audit.sql"),
+    include_str!("migrations/0002_shadow.sql"),
+    include_str!("migrations/0003_shadow_moments.sql"),
+];
 
 /// Makes the steps that a database has not had yet.
 pub(super) fn run(connection: &mut Connection) -> Result<(), Fault> {

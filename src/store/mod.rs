@@ -21,6 +21,7 @@ use crate::telemetry::StoreGauges;
 mod audit;
 mod evidence;
 mod migrations;
+mod moments;
 mod records;
 mod sqlite;
 mod weights;
@@ -28,6 +29,7 @@ mod writer;
 
 pub use audit::{Audit, Entry};
 pub use evidence::{Counted, Day, Evidence, Fates};
+pub use moments::{Moments, Snapshot};
 pub use records::{Record, Records, Which};
 pub use weights::{Change, Override, Weights};
 
@@ -42,7 +44,7 @@ const QUEUE: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Everything the gateway needs kept, by one database connection. Its methods may take as long as a disk does.
-pub trait Kept: Audit + Evidence + Records + Weights + Send {
+pub trait Kept: Audit + Evidence + Moments + Records + Weights + Send {
     /// Does a job whole or not at all.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! What the comparison finds, and after how many exchanges: agents that never say the same twice, with one thing wrong.
 
-use cutover::compare::{Failure, Fault, Observed, Said, Settings, compare, fault};
-use cutover::judge::{Tally, Verdict, judge};
+use cutover::compare::{Failure, Fault, Observed, Said, Settings, Tokens, compare, fault};
+use cutover::judge::{Moment, Tally, Verdict, judge};
 use cutover::report::{Example, Report};
 use fastrand::Rng;
 use serde_json::json;
@@ -100,6 +100,7 @@ impl Asked {
                 Said::Message { text, citations },
             ],
             finish: Some("stop".into()),
+            tokens: Some(Tokens { input: 60, output: random.u64(30..60) }),
             first_event_ms: Some(400.0 * slower * spread(random)),
             total_ms: Some(2_000.0 * slower * spread(random)),
             ..Observed::default()
@@ -149,6 +150,7 @@ impl Cutover {
             (self.random.f64() < self.twins).then(|| asked.answered(&mut self.random, Regression::None, self.whims));
         let noise = twin.map(|twin| compare(&primary, &twin, &self.settings));
         self.tally.record(&found, noise.as_ref());
+        self.tally.spend(primary.tokens, candidate.tokens);
         self.examples.push(Example {
             id: format!("req_{:08x}", asked.order),
             at: 1_795_000_000 + i64::try_from(self.tally.exchanges).unwrap() * 40,
@@ -260,14 +262,16 @@ fn reports_are_whole_in_every_form_and_never_take_an_answer_for_markup() {
     for exchange in 1..=EXCHANGES / 2 {
         cutover.exchange();
         if exchange.is_multiple_of(50) {
-            moments.push(cutover.tally.clone());
+            // Three days of work.
+            let at = 1_795_000_000 + i64::try_from(exchange).unwrap() * 200;
+            moments.push(Moment { at, tally: cutover.tally.bare() });
         }
     }
     let hostile = "<script>alert(1)</script> | `x` \u{1b}[31m";
     cutover.examples[0].asked = hostile.into();
     let mut report = Report::new("support", "legacy", "app", cutover.tally, &cutover.settings)
-        .over(1_795_000_000, 1_795_040_000)
-        .since(&moments, &cutover.settings);
+        .over(1_795_000_000, 1_795_200_000)
+        .since(moments, &cutover.settings);
     report.funnel.requests = 24_000;
     report.funnel.left_out = vec![
         ("not sampled".into(), 22_000),
@@ -285,6 +289,14 @@ fn reports_are_whole_in_every_form_and_never_take_an_answer_for_markup() {
     for text in [&html, &markdown, &terminal, &json] {
         assert!(text.contains("tool_arguments") && text.contains("find_order.limit"), "{text}");
     }
+    // What the page tells is told in every form.
+    let days = ["2026-11-18", "2026-11-19", "2026-11-20"];
+    for text in [&html, &markdown, &terminal] {
+        assert!(days.iter().all(|day| text.contains(day)), "{text}");
+        assert!(text.contains("times as many") && text.contains("60,000") && text.contains("since"), "{text}");
+    }
+    assert_eq!((report.days.len(), report.tally.cost.counted), (3, 1_000));
+    assert_eq!(report.days.iter().map(|day| day.exchanges).sum::<u64>(), 1_000);
     let read: Report = serde_json::from_str(&json).unwrap();
     assert_eq!((read.judgement.rule, read.tally), (report.judgement.rule, report.tally));
     assert!(!html.contains("<script") && html.contains("&lt;script&gt;"));

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cutover::config;
+use cutover::config::{self, Config};
 use cutover::judge::Tally;
+use cutover::report::Report;
+use cutover::shadow;
 use cutover::store::{Record, Store, Which};
 use cutover::telemetry::Metrics;
 use serde_json::{Value, json};
@@ -39,6 +41,21 @@ impl Folder {
     async fn tally(&self) -> Option<Tally> {
         let counted = self.store().ask(|kept| kept.tally("agent", "app")).await.unwrap();
         counted.map(|counted| serde_json::from_str(&counted.tally).unwrap())
+    }
+
+    /// The report on a gateway that runs with this config.
+    async fn report(&self, yaml: &str) -> Report {
+        let yaml = format!("listen: {{ clients: '127.0.0.1:1', admin: '127.0.0.1:2' }}\n{yaml}");
+        let config = Config::parse(&yaml, Path::new("."), &|_| None).unwrap();
+        let settings = config.routes[0].shadow.as_ref().unwrap().judging.clone();
+        let sides = ["legacy", "app"];
+        self.store().ask(move |kept| shadow::report(kept, "agent", sides, &settings)).await.unwrap()
+    }
+
+    /// Whether these words stand anywhere in the files of the store.
+    fn holds(&self, words: &str) -> bool {
+        let files = std::fs::read_dir(&self.0).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.into_iter().any(|file| file.windows(words.len()).any(|window| window == words.as_bytes()))
     }
 
     async fn fates(&self) -> Vec<(String, u64)> {
@@ -111,8 +128,9 @@ async fn ask(gateway: &Gateway, times: u64) {
 async fn a_record_holds_what_the_privacy_mode_lets_it_hold() {
     for mode in ["full", "redacted", "scores"] {
         let (folder, (legacy, app)) = (Folder::new(mode), agents().await);
-        let gateway =
-            Gateway::start(&config(&legacy, &app, &folder.file(), &format!("record: {{ mode: {mode} }}"))).await;
+        let own = if mode == "redacted" { ", redact: [ 'ship[a-z]' ]" } else { "" };
+        let more = format!("noise: 100%, record: {{ mode: {mode}{own} }}");
+        let gateway = Gateway::start(&config(&legacy, &app, &folder.file(), &more)).await;
         ask(&gateway, 1).await;
         let records = until(async || Some(folder.records().await).filter(|records| records.len() == 1)).await;
         let record = &records[0];
@@ -127,12 +145,19 @@ async fn a_record_holds_what_the_privacy_mode_lets_it_hold() {
             }
             "redacted" => {
                 assert!(readable("where is order <number>?") && readable("Write to <email>."), "{whole}");
+                assert!(readable("<redacted>") && !record.again.is_empty(), "{whole}");
                 assert!(!readable("Ann Lee") && !readable("1001") && !readable("help@"), "{whole}");
             }
             _ => {
                 assert!(!readable("1001") && !readable("ships") && !readable("Hello"), "{whole}");
                 assert!(record.request.is_empty() && record.primary.is_empty() && record.answer.is_empty());
             }
+        }
+        // Nor anywhere else on the disk: not in the log before the database, not in another table.
+        for (words, allowed) in
+            [("Ann Lee", "full"), ("order 1001", "full"), ("help@", "full"), ("where is", "full redacted")]
+        {
+            assert_eq!(folder.holds(words), allowed.contains(mode), "`{words}` in the files of the store, {mode}");
         }
         let comparison: Value = serde_json::from_str(&record.comparison).unwrap();
         assert_eq!(comparison["outcome"]["outcome"], "same", "{comparison}");
@@ -153,6 +178,9 @@ async fn counts_and_budgets_outlive_the_process() {
         let tally = folder.tally().await.unwrap();
         assert_eq!((tally.exchanges, tally.twins), (2 * round, 2 * round));
         assert_eq!(folder.fates().await, [("mirrored".to_owned(), 2 * round)]);
+        // How it went is kept as well: at least the first counts, and those after the restart.
+        let moments = folder.store().ask(|kept| kept.moments("agent", "app")).await.unwrap();
+        assert_eq!(moments.last().map(|moment| moment.exchanges), Some(2 * round), "{moments:?}");
     }
     // Two requests and their noise in each round: the day's eight are used up.
     let gateway = Gateway::start(&yaml).await;
@@ -181,4 +209,34 @@ async fn a_store_that_cannot_be_had_costs_no_client_and_no_count() {
     let metrics = Client::new(gateway.admin).get("/metrics").await.text();
     let lost = metrics.lines().find_map(|line| line.strip_prefix("cutover_store_lost_total ")).unwrap();
     assert!(lost.parse::<u64>().unwrap() >= 3, "{lost}");
+}
+
+#[tokio::test]
+async fn an_explained_difference_is_counted_apart_and_told_and_another_one_is_not() {
+    let legacy = Fake::json(200, &says::plain("chat_agent", says::Act::Call)).await;
+    for (city, explained) in [("Rome", 3), ("Oslo", 0)] {
+        let folder = Folder::new(&format!("explained-{city}"));
+        let app = Fake::json(200, &says::plain("responses", says::Act::Call).replace("Paris", city)).await;
+        let known =
+            "{ measure: tool_arguments, path: weather.city, value: Rome, reason: the new default, until: 2999-12-31 }";
+        let over = "{ measure: tool_arguments, path: weather.*, reason: it was so, until: 2020-01-01 }";
+        let yaml = config(&legacy, &app, &folder.file(), &format!("explained: [ {known}, {over} ]"));
+        let gateway = Gateway::start(&yaml).await;
+        ask(&gateway, 3).await;
+        gateway.stop();
+        gateway.stopped().await;
+        let report = folder.report(&yaml).await;
+        let counts = &report.tally.measures["tool_arguments"];
+        assert_eq!((counts.compared, counts.explained, counts.different), (3, explained, 3 - explained), "{city}");
+        let told: Vec<_> = report.explained.iter().map(|known| (known.times, known.expired)).collect();
+        assert_eq!(told, [(explained, false), (0, true)], "what has expired explains nothing");
+        for text in [report.terminal(false), report.markdown(), report.html()] {
+            assert!(text.contains("the new default") && text.contains("2999-12-31"), "{text}");
+            assert!(text.contains("expired") && text.contains("2020-01-01"), "{text}");
+        }
+        assert_eq!(report.judgement.measures.iter().map(|judged| judged.explained).sum::<u64>(), explained);
+        // Both sides said what they took.
+        assert_eq!(report.tally.cost.counted, 3);
+        assert!(report.markdown().contains("## Cost") && report.html().contains("<h2>Cost</h2>"));
+    }
 }

@@ -86,6 +86,7 @@ impl Progress {
     pub(super) fn compared(&mut self, line: u64, compared: Compared, at: i64) {
         let Compared { asked, primary, candidate, comparison, again } = compared;
         self.tally.record(&comparison, again.as_ref());
+        self.tally.spend(primary.tokens, candidate.tokens);
         self.compared += 1;
         self.period = Some([self.period.map_or(at, |[first, _]| first), at]);
         if self.examples.len() < EXAMPLES && comparison.different().next().is_some() {

@@ -93,3 +93,16 @@ fn rare_differences_are_found_after_hundreds_and_not_thousands() {
     assert!(cleared(0.01) <= 450, "{}", cleared(0.01));
     assert!(cleared(0.005) <= 900, "{}", cleared(0.005));
 }
+
+#[test]
+fn ten_differences_that_only_go_one_way_are_enough_and_fewer_than_nine_can_never_be() {
+    // At the level of each of eighteen gates.
+    const ALPHA: f64 = 0.05 / 18.0;
+    assert!((STAKES.iter().map(|(_, weight)| weight).sum::<f64>() - 1.0).abs() < 1e-12, "a purse of 1 is spread");
+    let alarms = |differences: u64| Steps::new(1_000, differences, 0).purse_over(0.0) >= -ALPHA.ln();
+    let needed = (1..100).find(|differences| alarms(*differences)).unwrap();
+    assert_eq!(needed, 10);
+    // Heads in a row are that likely; an alarm at more likely sights would break the promise.
+    let least = (1..100).find(|heads| 0.5_f64.powi(*heads) <= ALPHA).unwrap();
+    assert_eq!(least, 9);
+}
