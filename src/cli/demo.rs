@@ -18,8 +18,11 @@ use crate::gateway::Summary;
 use crate::server::{Handler, Server, Stop};
 
 mod agent;
+mod folder;
 mod new_app;
 mod old_endpoint;
+
+use folder::Folder;
 
 /// Options of the demo.
 #[derive(Args)]
@@ -48,11 +51,14 @@ async fn demo(options: &Options) -> anyhow::Result<()> {
     stop_on_signals(&stop)?;
     let legacy = start(old_endpoint::OldEndpoint, &stop)?;
     let app = start(new_app::NewApp, &stop)?;
-    let config = config(options, legacy, app)?;
+    let folder = Folder::make()?;
+    let text = config(options, legacy, app);
+    let config = Config::parse(&text, folder.path(), &|_| None)?;
+    let file = folder.write(&text)?;
     let (offers, finished) = mpsc::channel(LINES);
     let gateway = App::build(&config, Some(offers))?;
     let (clients, admin) = gateway.addresses()?;
-    say(welcome(clients, admin));
+    say(welcome(clients, admin, &report(&file)));
     let lines = tokio::spawn(print(finished));
     gateway.run(stop).await;
     // Ends when the gateway has dropped its end of the queue.
@@ -73,14 +79,14 @@ fn start<H: Handler>(agent: H, stop: &Stop) -> anyhow::Result<SocketAddr> {
 }
 
 /// The config of the demo, as one would write it.
-fn config(options: &Options, legacy: SocketAddr, app: SocketAddr) -> anyhow::Result<Config> {
+fn config(options: &Options, legacy: SocketAddr, app: SocketAddr) -> String {
     let Options { listen, admin } = options;
-    let text = format!(
+    format!(
         "
 listen: {{ clients: \"{listen}\", admin: \"{admin}\" }}
 auth: anonymous
 timeouts: {{ drain: 2s }}
-store: none
+store: sqlite:cutover.db
 backends:
   legacy: {{ url: \"http://{legacy}/invocations\", dialect: chat_agent, credential: none }}
   app: {{ url: \"http://{app}/responses\", dialect: responses, credential: none }}
@@ -88,17 +94,34 @@ routes:
   - name: support
     match: {{ model: support-agent }}
     split: {{ legacy: 90, app: 10 }}
+    shadow:
+      to: app
+      sample: 100%
+      noise: 100%
+      side_effects: none
+      limits: {{ per_second: 1000 }}
+      record: {{ mode: full }}
 "
-    );
-    Ok(Config::parse(&text, Path::new("."), &|_| None)?)
+    )
 }
 
-fn welcome(clients: SocketAddr, admin: SocketAddr) -> String {
+/// The command that tells what the shadow has seen.
+fn report(config: &Path) -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| "cutover".into());
+    let quoted = |path: &Path| {
+        let path = path.display().to_string();
+        if path.contains(char::is_whitespace) { format!("'{path}'") } else { path }
+    };
+    format!("{} report support --config {}", quoted(&program), quoted(config))
+}
+
+fn welcome(clients: SocketAddr, admin: SocketAddr, report: &str) -> String {
     format!(
         r#"
 Two agents run in this process: a legacy ChatAgent endpoint and a new App that speaks Responses. (An App on Databricks'
 DurableAgentServer takes one word in the config, `dialect: durable`, and the same clients.)
-The gateway in front of them sends 90 % of the conversations to legacy and 10 % to the app.
+The gateway in front of them sends 90 % of the conversations to legacy and 10 % to the app, and a copy of what legacy
+answers to the app as well, whose answers are compared and go nowhere else.
 
   base URL   http://{clients}/v1
   metrics    http://{admin}/metrics
@@ -111,13 +134,17 @@ Ask with curl, in the old way or the new one; add "stream": true to see events:
   curl -sN http://{clients}/v1/responses -H 'content-type: application/json' \
     -d '{{"model": "support-agent", "input": "Where is order 1001?", "stream": true}}'
 
-Or with the OpenAI SDK (pip install openai); ask twenty times to see the split:
+Or with the OpenAI SDK (pip install openai); sixty orders show the split:
 
   from openai import OpenAI
   client = OpenAI(base_url="http://{clients}/v1", api_key="any")
-  for _ in range(20):
-      answer = client.responses.create(model="support-agent", input="Where is order 1001?")
+  for order in range(1001, 1061):
+      answer = client.responses.create(model="support-agent", input=f"Where is order {{order}}?")
       print(answer.output_text)
+
+And then ask whether the app answers as legacy does. It does not, for some orders; --output report.html makes a page of it:
+
+  {report}
 
 Ctrl-C ends it. Every request that comes in stands below.
 

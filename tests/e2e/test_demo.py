@@ -1,34 +1,54 @@
-"""The demo's own words: the Python lines that it prints work as printed."""
+"""The demo's own words: the lines that it prints work as printed, its report finds where the App is unlike, and others read it."""
 
-import os
+import json
 import re
-import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-CUTOVER = os.environ.get("CUTOVER_BIN", str(ROOT / "target/debug/cutover"))
+import pytest
+
+import demo
+import servers
+
+LOADS = Path(__file__).parent / "evaluate.py"
 
 
-def test_the_printed_python_lines_work():
-    arguments = [CUTOVER, "demo", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
-    demo = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
-    try:
-        welcome = ""
-        while "time taken" not in welcome:
-            line = demo.stdout.readline()
-            assert line, welcome
-            welcome += line
-        lines = re.search(r"\n(  from openai import OpenAI\n.*?)\n\n", welcome, re.S)
-        assert lines, welcome
-        code = textwrap.dedent(lines.group(1))
-        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-        assert ran.returncode == 0, ran.stderr
-        assert ran.stdout.splitlines() == ["Order 1001 has shipped and arrives on Friday."] * 20
-        backends = [demo.stdout.readline().split()[1] for _ in range(20)]
-        assert set(backends) <= {"legacy", "app"} and backends.count("legacy") >= 10, backends
-    finally:
-        demo.send_signal(signal.SIGINT)
-        assert demo.wait(timeout=10) == 0
+@pytest.fixture(scope="module")
+def shown():
+    with demo.asked() as shown:
+        yield shown
+
+
+def test_the_printed_python_lines_work(shown):
+    assert shown.said[0] == "Order 1001 has shipped and arrives on Friday."
+    assert len(shown.said) == len(demo.ORDERS)
+    assert all(line.startswith(f"Order {order} has shipped") for order, line in zip(demo.ORDERS, shown.said, strict=True))
+    assert set(shown.backends) <= {"legacy", "app"} and shown.mirrored >= 40, shown.backends
+
+
+def test_the_printed_report_finds_where_the_app_is_unlike(shown):
+    found = shown.settled()
+    assert found.startswith("FAIL support  legacy → app"), found
+    failed = re.findall(r"^ (\w+) +fail", found, re.M)
+    assert sorted(failed) == ["text_numbers", "tool_arguments"], found
+    assert "look_up_order.archive" in found and "in 9 days" in found, found
+
+
+def test_mlflow_evaluates_what_is_exported(shown, tmp_path):
+    """Every pair, loaded and scored by the real `mlflow.genai.evaluate`: two scorers that agree with our own measures."""
+    shown.settled()
+    file = tmp_path / "pairs.jsonl"
+    report = json.loads(demo.run([*shown.report, "--form", "json", "--export", str(file)]))
+    pairs = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(pairs) == shown.mirrored == report["judgement"]["exchanges"]
+    env = servers.quiet_env() | {"MLFLOW_TRACKING_URI": f"file://{tmp_path}/mlruns", "MLFLOW_ALLOW_FILE_STORE": "true"}
+    command = [sys.executable, str(LOADS), str(file)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, env=env, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr[-3000:]
+    scores = json.loads(ran.stdout.splitlines()[-1])
+    assert scores["rows"] == len(pairs)
+    measures = {measure["measure"]: measure for measure in report["judgement"]["measures"]}
+    assert scores["same_text/mean"] == pytest.approx(1 - measures["text_exact"]["raw"])
+    assert scores["same_calls/mean"] == pytest.approx(1 - measures["tool_arguments"]["raw"])
+    assert 0 < scores["same_text/mean"] < 1 and 0 < scores["same_calls/mean"] < 1

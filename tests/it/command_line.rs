@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 fn cutover(arguments: &[&str]) -> Command {
@@ -175,11 +176,17 @@ fn the_demo_works_as_printed() {
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     assert!(line.contains("chat_completions") && line.contains("complete"), "{line}");
+    let report = welcome.lines().find(|line| line.contains(" report support --config ")).unwrap().trim();
+    let told = Command::new("sh").args(["-c", report]).output().unwrap();
+    assert!(String::from_utf8_lossy(&told.stdout).contains("support  legacy → app"), "{told:?}");
+    let folder = Path::new(report.rsplit(' ').next().unwrap()).parent().unwrap();
+    assert!(folder.join("cutover.db").exists());
     signal(&child, "INT");
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("Stopped after 2 requests"), "{rest}");
+    assert!(!folder.exists(), "nothing is left of the demo");
 }
 
 #[test]

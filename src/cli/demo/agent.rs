@@ -58,15 +58,32 @@ impl Question {
         Ok(Self { text: last.unwrap_or_default(), stream: asked.stream })
     }
 
-    /// What is done about it.
+    /// What the legacy agent does about it.
     pub(super) fn turn(&self) -> Turn {
-        let digits = self.text.split(|letter: char| !letter.is_ascii_digit()).find(|word| !word.is_empty());
-        let order = digits.unwrap_or("1001");
+        let order = self.order();
         Turn {
             arguments: format!(r#"{{"order":"{order}"}}"#),
             found: r#"{"status":"shipped","arrives":"Friday"}"#.to_owned(),
             answer: format!("Order {order} has shipped and arrives on Friday."),
         }
+    }
+
+    /// What the new one does: the same for most orders. The report is there to find the others.
+    pub(super) fn turn_of_the_new(&self) -> Turn {
+        let (order, mut turn) = (self.order(), self.turn());
+        let is_multiple_of = |of: u64| order.parse().is_ok_and(|order: u64| order.is_multiple_of(of));
+        if is_multiple_of(3) {
+            turn.answer = format!("Order {order} has shipped and arrives in 9 days.");
+        }
+        if is_multiple_of(4) {
+            turn.arguments = format!(r#"{{"order":"{order}","archive":true}}"#);
+        }
+        turn
+    }
+
+    fn order(&self) -> &str {
+        let digits = self.text.split(|letter: char| !letter.is_ascii_digit()).find(|word| !word.is_empty());
+        digits.unwrap_or("1001")
     }
 }
 

@@ -18,8 +18,8 @@ impl Handler for NewApp {
 
     async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Spoken> {
         match Question::read(&Responses, request).await {
-            Ok(question) if question.stream => Spoken::stream(stream(&question.turn())),
-            Ok(question) => Spoken::plain(StatusCode::OK, plain(&question.turn())),
+            Ok(question) if question.stream => Spoken::stream(stream(&question.turn_of_the_new())),
+            Ok(question) => Spoken::plain(StatusCode::OK, plain(&question.turn_of_the_new())),
             Err(detail) => Spoken::plain(StatusCode::BAD_REQUEST, write(&Refusal { detail })),
         }
     }
