@@ -25,6 +25,23 @@ impl Example {
         self.comparison.different().map(weight).sum()
     }
 
+    /// The differences that decided, as measure, place, and what each side has there.
+    pub(super) fn telling(&self, judgement: &Judgement) -> Vec<[&str; 4]> {
+        let decided = |measure: &str| {
+            let judged = judgement.measures.iter().find(|judged| judged.measure == measure);
+            judged.is_some_and(|judged| judged.gates && matches!(judged.verdict, Verdict::Fail | Verdict::Marginal))
+        };
+        let findings = self.comparison.findings().filter(|(measure, _)| decided(measure));
+        let all = findings.flat_map(|(measure, finding)| {
+            let unexplained = finding.differences.iter().filter(|difference| difference.explained.is_none());
+            unexplained.map(move |difference| {
+                let place = Some(difference.path.as_str()).filter(|path| !super::SAYS_NOTHING.contains(path));
+                [measure, place.unwrap_or_default(), difference.left.as_str(), difference.right.as_str()]
+            })
+        });
+        all.take(MOST_TOLD).collect()
+    }
+
     /// In what it differs, as far as that decides: measures and places.
     fn kind(&self, judgement: &Judgement) -> Vec<(String, String)> {
         let gates = |measure: &str| judgement.measures.iter().any(|judged| judged.gates && judged.measure == measure);
@@ -49,6 +66,9 @@ impl Example {
         measures
     }
 }
+
+/// Most differences that are told before the answers are shown.
+const MOST_TOLD: usize = 4;
 
 /// Most examples that differ in the same.
 const ALIKE: usize = 2;

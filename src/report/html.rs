@@ -65,7 +65,7 @@ fn head(report: &Report, out: &mut String) -> std::fmt::Result {
     if let Some([first, last]) = report.period {
         let begun =
             if day(first) == day(last) { "all on this day".to_owned() } else { format!("begun {}", day(first)) };
-        facts.push((day(last), format!("last exchange, {begun}")));
+        facts.push((day(last), format!("last exchange, {}", begun.replace('-', "\u{2011}"))));
     }
     write!(out, "<dl class=\"facts\">")?;
     for (figure, about) in facts {
@@ -183,6 +183,18 @@ fn example(report: &Report, example: &Example, out: &mut String) -> std::fmt::Re
     )?;
     if !example.asked.is_empty() {
         write!(out, "<blockquote>{}</blockquote>", escape(&shortened(&example.asked)))?;
+    }
+    for [measure, place, left, right] in example.telling(&report.judgement) {
+        let or_nothing = |text: &str| if text.is_empty() { "<i>nothing</i>".to_owned() } else { escape(text) };
+        write!(
+            out,
+            "<p class=\"key\"><code>{}</code> <code class=\"place\">{}</code> <b class=\"primary\">{}</b> → <b \
+             class=\"candidate\">{}</b></p>",
+            escape(measure),
+            escape(place),
+            or_nothing(left),
+            or_nothing(right)
+        )?;
     }
     if let (Some(primary), Some(candidate)) = (&example.primary, &example.candidate) {
         let (left, right) = marked::compare(&example::readable(primary), &example::readable(candidate));

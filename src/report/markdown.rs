@@ -137,7 +137,13 @@ fn course(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(out)?;
     }
     if let (Some(exchanges), Some(judged)) = (report.settled(), report.ranked().first()) {
-        writeln!(out, "`{}`: {} since {} exchanges.\n", judged.measure, judged.verdict.name(), grouped(exchanges))?;
+        writeln!(
+            out,
+            "`{}`: {} since exchange {} at the latest.\n",
+            judged.measure,
+            judged.verdict.name(),
+            grouped(exchanges)
+        )?;
     }
     // A day alone is told above.
     if report.days.len() < 2 {

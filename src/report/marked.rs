@@ -29,11 +29,12 @@ pub(super) fn compare(left: &str, right: &str) -> (Vec<Run>, Vec<Run>) {
     (trimmed(&bridged(&lefts)), trimmed(&bridged(&rights)))
 }
 
-/// White space at the ends of a mark is not part of it: a line more is not an indent less.
+/// White space at the ends of a mark is not part of it, nor is the sign before our own words: a line more is not an indent
+/// less.
 fn trimmed(runs: &[Run]) -> Vec<Run> {
     let mut whole = Vec::new();
     for run in runs {
-        let inner = if run.marked { run.text.trim() } else { "" };
+        let inner = if run.marked { run.text.trim_matches(is_blank) } else { "" };
         match run.text.find(inner).filter(|_| !inner.is_empty()) {
             Some(start) => {
                 let (before, rest) = run.text.split_at(start);
@@ -48,6 +49,10 @@ fn trimmed(runs: &[Run]) -> Vec<Run> {
         }
     }
     whole
+}
+
+fn is_blank(letter: char) -> bool {
+    letter.is_whitespace() || letter == '▸'
 }
 
 /// A blank between two marked words is marked with them.

@@ -126,7 +126,13 @@ fn course(report: &Report, out: &mut String) -> std::fmt::Result {
         )?;
     }
     if let (Some(exchanges), Some(judged)) = (report.settled(), report.ranked().first()) {
-        writeln!(out, "\n{}: {} since {} exchanges", judged.measure, judged.verdict.name(), grouped(exchanges))?;
+        writeln!(
+            out,
+            "\n{}: {} since exchange {} at the latest",
+            judged.measure,
+            judged.verdict.name(),
+            grouped(exchanges)
+        )?;
     }
     // A day alone is told above.
     if report.days.len() < 2 {
@@ -188,6 +194,11 @@ fn example(report: &Report, example: &Example, paint: Paint, out: &mut String) -
     )?;
     if !example.asked.is_empty() {
         writeln!(out, "  asked: {}", one_line(&example.asked, 90))?;
+    }
+    for [measure, place, left, right] in example.telling(&report.judgement) {
+        let or_nothing = |text: &str| if text.is_empty() { "nothing".to_owned() } else { one_line(text, 60) };
+        let label = format!("{measure} {}", one_line(place, 60));
+        writeln!(out, "  {}: {} → {}", label.trim_end(), or_nothing(left), or_nothing(right))?;
     }
     let (Some(primary), Some(candidate)) = (&example.primary, &example.candidate) else {
         for (measure, finding) in example.comparison.findings().filter(|(_, finding)| !finding.differences.is_empty()) {

@@ -267,7 +267,7 @@ def test_a_browser_shows_the_page_and_has_nothing_to_complain_of(shadow, as_of_d
             text = page.value("document.body.innerText")
             order = [text.find(words) for words in ORDERED]
             assert -1 not in order and order == sorted(order), list(zip(ORDERED, order, strict=True))
-            for words in ("text_numbers", f"{told['judgement']['exchanges']:,} of", "times as many", "It fails since"):
+            for words in ("text_numbers", f"{told['judgement']['exchanges']:,} of", "times as many", "It has failed since exchange"):
                 assert words in text, words
             assert page.value("document.documentElement.scrollWidth") <= width, "it must be scrolled sideways"
             assert page.value("document.querySelectorAll('mark').length") > 0, "what differs is not marked"

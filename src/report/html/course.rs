@@ -78,8 +78,8 @@ pub(super) fn trend(report: &Report, out: &mut String) -> Result {
         return Ok(());
     }
     let settled = report.settled().map_or_else(String::new, |exchanges| {
-        let verdict = if deciding.verdict == Verdict::Fail { "fails" } else { "passes" };
-        format!(" It {verdict} since {} exchanges.", grouped(exchanges))
+        let verdict = if deciding.verdict == Verdict::Fail { "failed" } else { "passed" };
+        format!(" It has {verdict} since exchange {}, at the latest.", grouped(exchanges))
     });
     write!(
         out,
