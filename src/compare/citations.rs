@@ -5,30 +5,22 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Said, Settings, both_spoke, mentions};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Said, Settings, both_spoke, mentions};
 
 /// One cites what the other does not.
 pub(super) struct Citations;
 
 impl Measure for Citations {
-    fn name(&self) -> &'static str {
-        "citations"
-    }
-
-    fn about(&self) -> &'static str {
-        "the same sources are cited"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Structure
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Noise
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.02)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "citations",
+                about: "the same sources are cited",
+                layer: Layer::Structure,
+                basis: Basis::Noise,
+                gate: Gate::at(0.02),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

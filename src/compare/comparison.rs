@@ -20,6 +20,11 @@ impl Comparison {
         self.findings.get(measure)
     }
 
+    /// Adds what a model was asked about.
+    pub fn add(&mut self, measure: &str, finding: Finding) {
+        self.findings.insert(measure.to_owned(), finding);
+    }
+
     /// All findings, by the names of the measures.
     pub fn findings(&self) -> impl Iterator<Item = (&str, &Finding)> {
         self.findings.iter().map(|(name, finding)| (name.as_str(), finding))

@@ -2,30 +2,22 @@
 
 use serde_json::Value;
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, json};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, json};
 
 /// A field of the custom outputs differs.
 pub(super) struct CustomOutputs;
 
 impl Measure for CustomOutputs {
-    fn name(&self) -> &'static str {
-        "custom_outputs"
-    }
-
-    fn about(&self) -> &'static str {
-        "the custom outputs are the same"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Structure
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Noise
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.02)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "custom_outputs",
+                about: "the custom outputs are the same",
+                layer: Layer::Structure,
+                basis: Basis::Noise,
+                gate: Gate::at(0.02),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

@@ -1,29 +1,21 @@
 //! Which class of error came, where both sides failed.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings};
 
 /// Both failed, each in its own way.
 pub(super) struct ErrorClass;
 
 impl Measure for ErrorClass {
-    fn name(&self) -> &'static str {
-        "error_class"
-    }
-
-    fn about(&self) -> &'static str {
-        "where both fail, they fail alike"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Transport
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Noise
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::shown(0.01)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "error_class",
+                about: "where both fail, they fail alike",
+                layer: Layer::Transport,
+                basis: Basis::Noise,
+                gate: Gate::shown(0.01),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

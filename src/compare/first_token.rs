@@ -1,29 +1,21 @@
 //! How long it took until a stream said its first.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, ratio};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, ratio};
 
 /// One is several times as slow to begin.
 pub(super) struct FirstToken;
 
 impl Measure for FirstToken {
-    fn name(&self) -> &'static str {
-        "first_token"
-    }
-
-    fn about(&self) -> &'static str {
-        "it begins about as soon"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Transport
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Worse
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.10)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "first_token",
+                about: "it begins about as soon",
+                layer: Layer::Transport,
+                basis: Basis::Worse,
+                gate: Gate::at(0.10),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

@@ -2,30 +2,22 @@
 
 use serde_json::Value;
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, json};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, json};
 
 /// A field of the document differs, or one of the two is no document.
 pub(super) struct JsonAnswer;
 
 impl Measure for JsonAnswer {
-    fn name(&self) -> &'static str {
-        "json_answer"
-    }
-
-    fn about(&self) -> &'static str {
-        "an answer in JSON has the same fields"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Structure
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Noise
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.02)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "json_answer",
+                about: "an answer in JSON has the same fields",
+                layer: Layer::Structure,
+                basis: Basis::Noise,
+                gate: Gate::at(0.02),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

@@ -1,29 +1,21 @@
 //! How much text an answer has.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, ratio};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, ratio};
 
 /// One says several times as much.
 pub(super) struct Length;
 
 impl Measure for Length {
-    fn name(&self) -> &'static str {
-        "length"
-    }
-
-    fn about(&self) -> &'static str {
-        "it says about as much"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Text
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Shifted
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.10)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "length",
+                about: "it says about as much",
+                layer: Layer::Text,
+                basis: Basis::Shifted,
+                gate: Gate::at(0.10),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

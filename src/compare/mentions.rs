@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
+use super::{Differences, Finding, Observed, Settings, both_spoke};
+
 /// Most bytes of a text that are looked at.
 const MOST: usize = 256 << 10;
 
@@ -32,6 +34,23 @@ static NUMBER: LazyLock<Option<Regex>> =
 static PLACE_IN_LIST: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?m)^\s*\d{1,2}[.)]\s").ok());
 
 static WORD: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"[\p{L}][\p{L}'’-]*|[.!?:;\n•*#|-]").ok());
+
+/// Compares what both texts mention of a kind that `path` names.
+pub(super) fn compare(
+    measure: &'static str,
+    path: &str,
+    mentioned: fn(&str) -> BTreeSet<String>,
+    [left, right]: [&Observed; 2],
+    settings: &Settings,
+) -> Finding {
+    if !both_spoke(left, right) {
+        return Finding::not_applicable();
+    }
+    let mut differences = Differences::new(measure, settings);
+    let (before, now) = (mentioned(&left.text()), mentioned(&right.text()));
+    differences.sets(path, &before, &now);
+    differences.finding_or_absent(before.is_empty() && now.is_empty())
+}
 
 /// The links and e-mail addresses.
 #[must_use]

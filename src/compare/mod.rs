@@ -12,6 +12,7 @@ use crate::compare::finding::Differences;
 mod citations;
 mod comparison;
 mod custom_outputs;
+mod embedding;
 mod error_class;
 mod finding;
 mod finish_reason;
@@ -19,8 +20,10 @@ mod first_token;
 mod json;
 mod json_answer;
 mod length;
+mod llm_judge;
 mod mentions;
 mod observed;
+mod opinion;
 mod outcome;
 mod path;
 mod protocol;
@@ -45,6 +48,7 @@ mod words;
 pub use comparison::Comparison;
 pub use finding::{Difference, Finding, Outcome};
 pub use observed::{Failure, Fault, Observed, Said, Tokens};
+pub use opinion::{NONSENSE, Opinion, Pair};
 pub use path::Path;
 pub use settings::{Explained, Gate, Settings};
 pub use watch::{Watch, kind as fault};
@@ -75,31 +79,62 @@ pub static ALL: &[&dyn Measure] = &[
     &length::Length,
 ];
 
+/// Measures for which a model is asked, on routes that say so. A new one is a file in this folder and a line here.
+pub static OPINIONS: &[&dyn Opinion] = &[&embedding::Embedding, &llm_judge::LlmJudge];
+
+/// Every measure, those for which a model is asked behind the others.
+pub fn measures() -> impl Iterator<Item = &'static dyn Measure> {
+    ALL.iter().copied().chain(OPINIONS.iter().map(|opinion| *opinion as &dyn Measure))
+}
+
 /// A measure by its name.
 #[must_use]
 pub fn named(name: &str) -> Option<&'static dyn Measure> {
-    ALL.iter().copied().find(|measure| measure.name() == name)
+    measures().find(|measure| measure.name() == name)
 }
 
 /// One thing in which two answers may differ.
 pub trait Measure: Sync {
+    /// What is known of it before it has looked at anything.
+    fn facts(&self) -> &'static Facts;
+
     /// Its name in the config, in reports, records and metrics.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &'static str {
+        self.facts().name
+    }
 
     /// What it looks at, in a few words for a person.
-    fn about(&self) -> &'static str;
-
-    /// Where it stands among the others.
-    fn layer(&self) -> Layer;
+    fn about(&self) -> &'static str {
+        self.facts().about
+    }
 
     /// What a difference is held against.
-    fn basis(&self) -> Basis;
+    fn basis(&self) -> Basis {
+        self.facts().basis
+    }
 
     /// How much of it is tolerated unless the config says otherwise.
-    fn gate(&self) -> Gate;
+    fn gate(&self) -> Gate {
+        self.facts().gate
+    }
 
     /// Looks at both sides. `left` is the primary; `right` the candidate, or the primary's second answer.
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding;
+}
+
+/// What is known of a measure before it has looked at anything.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Its name in the config, in reports, records and metrics.
+    pub name: &'static str,
+    /// What it looks at, in a few words for a person.
+    pub about: &'static str,
+    /// Where it stands among the others.
+    pub layer: Layer,
+    /// What a difference is held against.
+    pub basis: Basis,
+    /// How much of it is tolerated unless the config says otherwise.
+    pub gate: Gate,
 }
 
 /// The layers of a comparison, cheapest first.

@@ -1,29 +1,21 @@
 //! Whether an answer came at all, and if not, which class of error came instead.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings};
 
 /// Failed where the other one answered.
 pub(super) struct Outcome;
 
 impl Measure for Outcome {
-    fn name(&self) -> &'static str {
-        "outcome"
-    }
-
-    fn about(&self) -> &'static str {
-        "an answer came, and not an error"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Transport
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Worse
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.005)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "outcome",
+                about: "an answer came, and not an error",
+                layer: Layer::Transport,
+                basis: Basis::Worse,
+                gate: Gate::at(0.005),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

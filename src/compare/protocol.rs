@@ -1,29 +1,21 @@
 //! Whether the stream was legal: it ended, its ids held, its pieces add up to its wholes, its arguments are JSON.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings};
 
 /// The right one broke the rules of its wire format.
 pub(super) struct Protocol;
 
 impl Measure for Protocol {
-    fn name(&self) -> &'static str {
-        "protocol"
-    }
-
-    fn about(&self) -> &'static str {
-        "its stream is legal from beginning to end"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Protocol
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Never
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.005)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "protocol",
+                about: "its stream is legal from beginning to end",
+                layer: Layer::Protocol,
+                basis: Basis::Never,
+                gate: Gate::at(0.005),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

@@ -1,29 +1,21 @@
 //! Whether the agent refused to do what it was asked.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Said, Settings, both_answered, words};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Said, Settings, both_answered, words};
 
 /// It refuses where the other one does not.
 pub(super) struct Refusal;
 
 impl Measure for Refusal {
-    fn name(&self) -> &'static str {
-        "refusal"
-    }
-
-    fn about(&self) -> &'static str {
-        "it refuses no more often"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Structure
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Worse
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.005)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "refusal",
+                about: "it refuses no more often",
+                layer: Layer::Structure,
+                basis: Basis::Worse,
+                gate: Gate::at(0.005),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

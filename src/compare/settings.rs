@@ -14,6 +14,8 @@ pub struct Settings {
     pub ratio: f64,
     /// The share of words that two texts must have in common to be about the same.
     pub similarity: f64,
+    /// The cosine of the angle between the embeddings of two texts that mean about the same, at least.
+    pub closeness: f64,
     /// Differences that are known and meant, until they expire.
     pub explained: Vec<Explained>,
     /// What differs from the measures' own gates, by measure.
@@ -55,6 +57,7 @@ impl Default for Settings {
             tolerance: 1e-9,
             ratio: 1.5,
             similarity: 0.4,
+            closeness: 0.8,
             explained: Vec::new(),
             gates: Vec::new(),
             false_alarms: 0.05,

@@ -2,30 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, citations, mentions};
+use super::{
+    Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, citations, mentions,
+};
 
 /// One gives a link that the other does not.
 pub(super) struct TextLinks;
 
 impl Measure for TextLinks {
-    fn name(&self) -> &'static str {
-        "text_links"
-    }
-
-    fn about(&self) -> &'static str {
-        "the text gives the same links"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Text
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Noise
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.02)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "text_links",
+                about: "the text gives the same links",
+                layer: Layer::Text,
+                basis: Basis::Noise,
+                gate: Gate::at(0.02),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

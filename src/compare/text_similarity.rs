@@ -1,29 +1,21 @@
 //! How many words the texts share, whatever their order.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, words};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, both_spoke, words};
 
 /// The texts share too few words to be likely to say the same.
 pub(super) struct TextSimilarity;
 
 impl Measure for TextSimilarity {
-    fn name(&self) -> &'static str {
-        "text_similarity"
-    }
-
-    fn about(&self) -> &'static str {
-        "the text is about the same"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Text
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Noise
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.10)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "text_similarity",
+                about: "the text is about the same",
+                layer: Layer::Text,
+                basis: Basis::Noise,
+                gate: Gate::at(0.10),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

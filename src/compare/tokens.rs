@@ -1,29 +1,21 @@
 //! How many tokens an answer takes, by the backends' own count.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, ratio};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, ratio};
 
 /// One takes several times as many tokens.
 pub(super) struct Tokens;
 
 impl Measure for Tokens {
-    fn name(&self) -> &'static str {
-        "tokens"
-    }
-
-    fn about(&self) -> &'static str {
-        "it takes about as many tokens"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Transport
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Shifted
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::shown(0.10)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "tokens",
+                about: "it takes about as many tokens",
+                layer: Layer::Transport,
+                basis: Basis::Shifted,
+                gate: Gate::shown(0.10),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

@@ -4,30 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, json};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, both_answered, json};
 
 /// A tool was called with other arguments.
 pub(super) struct ToolArguments;
 
 impl Measure for ToolArguments {
-    fn name(&self) -> &'static str {
-        "tool_arguments"
-    }
-
-    fn about(&self) -> &'static str {
-        "tools are called with the same arguments"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Structure
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Noise
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.01)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "tool_arguments",
+                about: "tools are called with the same arguments",
+                layer: Layer::Structure,
+                basis: Basis::Noise,
+                gate: Gate::at(0.01),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

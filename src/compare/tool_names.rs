@@ -2,30 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, both_answered};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, both_answered};
 
 /// One called a tool that the other did not.
 pub(super) struct ToolNames;
 
 impl Measure for ToolNames {
-    fn name(&self) -> &'static str {
-        "tool_names"
-    }
-
-    fn about(&self) -> &'static str {
-        "the same tools are called"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Structure
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Noise
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.01)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "tool_names",
+                about: "the same tools are called",
+                layer: Layer::Structure,
+                basis: Basis::Noise,
+                gate: Gate::at(0.01),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

@@ -1,29 +1,21 @@
 //! In which order tools were called, and which of them side by side.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Said, Settings, both_answered};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Said, Settings, both_answered};
 
 /// The same tools, in another order, or one after another instead of together.
 pub(super) struct ToolOrder;
 
 impl Measure for ToolOrder {
-    fn name(&self) -> &'static str {
-        "tool_order"
-    }
-
-    fn about(&self) -> &'static str {
-        "the same tools are called in the same order"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Structure
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Noise
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.05)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "tool_order",
+                about: "the same tools are called in the same order",
+                layer: Layer::Structure,
+                basis: Basis::Noise,
+                gate: Gate::at(0.05),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

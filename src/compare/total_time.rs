@@ -1,29 +1,21 @@
 //! How long it took until the answer was whole.
 
-use super::{Basis, Differences, Finding, Gate, Layer, Measure, Observed, Settings, ratio};
+use super::{Basis, Differences, Facts, Finding, Gate, Layer, Measure, Observed, Settings, ratio};
 
 /// One takes several times as long in all.
 pub(super) struct TotalTime;
 
 impl Measure for TotalTime {
-    fn name(&self) -> &'static str {
-        "total_time"
-    }
-
-    fn about(&self) -> &'static str {
-        "it is done about as soon"
-    }
-
-    fn layer(&self) -> Layer {
-        Layer::Transport
-    }
-
-    fn basis(&self) -> Basis {
-        Basis::Worse
-    }
-
-    fn gate(&self) -> Gate {
-        Gate::at(0.10)
+    fn facts(&self) -> &'static Facts {
+        const {
+            &Facts {
+                name: "total_time",
+                about: "it is done about as soon",
+                layer: Layer::Transport,
+                basis: Basis::Worse,
+                gate: Gate::at(0.10),
+            }
+        }
     }
 
     fn compare(&self, left: &Observed, right: &Observed, settings: &Settings) -> Finding {

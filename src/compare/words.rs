@@ -2,11 +2,33 @@
 
 use std::cmp::Ordering;
 
+use super::{Differences, Finding, Observed, Settings, both_spoke};
+
 /// Most words of a text that are counted.
 const MOST: usize = 4_000;
 
 /// How much of a text is shown around the place where it differs.
 const CONTEXT: usize = 60;
+
+/// Compares two texts as `read` reads them, to the letter.
+pub(super) fn compare(
+    measure: &'static str,
+    read: fn(&str) -> String,
+    [left, right]: [&Observed; 2],
+    settings: &Settings,
+) -> Finding {
+    if !both_spoke(left, right) {
+        return Finding::not_applicable();
+    }
+    let (left, right) = (left.text(), right.text());
+    let (before, now) = (read(&left), read(&right));
+    let mut differences = Differences::new(measure, settings);
+    if before != now {
+        let (before, now) = around_difference(&before, &now);
+        differences.note("text", before, now);
+    }
+    differences.finding_or_absent(left.is_empty() && right.is_empty())
+}
 
 /// The text's words, in lower case, with one space between them.
 #[must_use]

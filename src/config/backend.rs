@@ -12,6 +12,7 @@ use super::credential::{APPS, Around, Credential};
 use super::health::Health;
 use super::node::Node;
 use super::route::Route;
+use super::shadow::Shadow;
 use super::url;
 use super::workspace::Workspace;
 use crate::dialect::{self, Dialect};
@@ -128,7 +129,11 @@ pub(super) fn read_all<'a>(
 pub(super) fn warn_of_unused(declared: &[Declared<'_>], routes: &[Route]) {
     for (place, unused) in declared.iter().enumerate() {
         let split = || routes.iter().flat_map(|route| &route.split).any(|share| share.backend == place);
-        let mirrored = || routes.iter().filter_map(|route| route.shadow.as_ref()).any(|shadow| shadow.to == place);
+        let mirrored = || {
+            let asked = |shadow: &Shadow| shadow.opinions.iter().any(|asking| asking.backend == place);
+            let mut shadows = routes.iter().filter_map(|route| route.shadow.as_ref());
+            shadows.any(|shadow| shadow.to == place || asked(shadow))
+        };
         let falls_back = || routes.iter().filter_map(|route| route.fallback).any(|fallback| fallback.to == place);
         if !split() && !mirrored() && !falls_back() {
             unused.node.warn("no route uses this backend");

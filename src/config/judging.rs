@@ -45,17 +45,25 @@ pub(super) fn read(fields: &Fields<'_>) -> Option<Settings> {
 }
 
 fn compared(node: &Node<'_>) -> Option<Settings> {
-    let fields = node.fields(&["ignore", "tolerance", "ratio", "similarity"])?;
+    let fields = node.fields(&["ignore", "tolerance", "ratio", "similarity", "closeness"])?;
     let default = Settings::default();
     let ignore = fields.or("ignore", Vec::new(), ignore);
     let tolerance = fields.or("tolerance", default.tolerance, part);
     let similarity = fields.or("similarity", default.similarity, part);
+    let closeness = fields.or("closeness", default.closeness, part);
     let ratio = fields.or("ratio", default.ratio, |node| {
         node.parsed("a number over 1 such as `1.5`, at most 100", |text| {
             text.parse().ok().filter(|ratio: &f64| *ratio > 1.0 && *ratio <= 100.0)
         })
     });
-    Some(Settings { ignore: ignore?, tolerance: tolerance?, ratio: ratio?, similarity: similarity?, ..default })
+    Some(Settings {
+        ignore: ignore?,
+        tolerance: tolerance?,
+        ratio: ratio?,
+        similarity: similarity?,
+        closeness: closeness?,
+        ..default
+    })
 }
 
 fn ignore(node: &Node<'_>) -> Option<Vec<(String, Path)>> {
@@ -125,7 +133,7 @@ fn gates(node: &Node<'_>) -> Option<Vec<(String, Gate)>> {
             return node.problem(format!(
                 "nothing is ever certain to be 0 %, and everything to be at most 100 %; write `{}`, say, or `off` if it is \
                  not to decide",
-                compare_percent(own.tolerated)
+                percent(own.tolerated)
             ));
         }
         Some((name, Gate::at(tolerated)))
@@ -136,7 +144,7 @@ fn gates(node: &Node<'_>) -> Option<Vec<(String, Gate)>> {
 /// A measure by its name.
 fn measure(node: &Node<'_>, name: &str) -> Option<&'static dyn Measure> {
     compare::named(name).or_else(|| {
-        let names: Vec<_> = compare::ALL.iter().map(|measure| measure.name()).collect();
+        let names: Vec<_> = compare::measures().map(Measure::name).collect();
         let hint = match nearest(name, names.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("write one of {}", names.join(", ")),
@@ -150,7 +158,7 @@ fn part(node: &Node<'_>) -> Option<f64> {
 }
 
 /// A share as it would be written.
-fn compare_percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{}%", (share * 1e4).round() / 1e2)
 }
 
@@ -162,11 +170,11 @@ fn now() -> i64 {
 
 /// What a plan says of it: which measures decide, and what differs from their own gates.
 pub(super) fn plan(settings: &Settings) -> Vec<String> {
-    let decide = compare::ALL.iter().filter(|measure| settings.gate(**measure).gates).count();
+    let decide = compare::measures().filter(|measure| settings.gate(*measure).gates).count();
     let mut lines = vec![format!("{} measures, of which {decide} decide", compare::ALL.len())];
     for (name, gate) in &settings.gates {
         lines.push(match gate.gates {
-            true => format!("{name} beyond the noise in at most {}", compare_percent(gate.tolerated)),
+            true => format!("{name} beyond the noise in at most {}", percent(gate.tolerated)),
             false => format!("{name} does not decide"),
         });
     }

@@ -3,6 +3,7 @@
 use http::Uri;
 
 use super::judging;
+use super::opinions;
 use super::units::{spell, spell_size};
 use super::weights::spell as percent;
 use super::{
@@ -155,6 +156,10 @@ impl Config {
         page.row("", format!("for {days} days, {} at most", spell_size(shadow.record.size)));
         for (place, line) in judging::plan(&shadow.judging).into_iter().enumerate() {
             page.row(if place == 0 { "judges by" } else { "" }, line);
+        }
+        let name = |place: usize| self.backends.get(place).map_or_else(String::new, |backend| backend.name.clone());
+        for (place, line) in opinions::plan(&shadow.opinions, name).enumerate() {
+            page.row(if place == 0 { "asks" } else { "" }, line);
         }
         if shadow.pass_caller_token {
             page.row("", "with the caller's own token, where the backend takes that");

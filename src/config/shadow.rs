@@ -8,6 +8,7 @@ use super::backend::Declared;
 use super::credential::Credential;
 use super::judging;
 use super::node::{Fields, Node};
+use super::opinions::{self, Asking};
 use super::pattern::Pattern;
 use super::record::Record;
 use super::route::{Share, is_field};
@@ -54,6 +55,8 @@ pub struct Shadow {
     pub judging: Settings,
     /// What is kept of them.
     pub record: Record,
+    /// Who is asked about them.
+    pub opinions: Vec<Asking>,
 }
 
 /// What a second run of the agent does to the world.
@@ -131,6 +134,7 @@ impl Shadow {
             "limits",
             "budget",
             "record",
+            "opinions",
         ];
         keys.extend(judging::KEYS);
         let fields = node.fields(&keys)?;
@@ -149,6 +153,10 @@ impl Shadow {
         let budget = fields.or("budget", Budget::default(), Budget::read);
         let judging = judging::read(&fields);
         let record = fields.or("record", Record::default(), Record::read);
+        let opinions = fields.or("opinions", Vec::new(), |node| opinions::read(node, backends));
+        if let (Some(judging), Some(opinions)) = (&judging, &opinions) {
+            opinions::check_gates(fields.optional("gates"), opinions, judging)?;
+        }
         warn_of_token(fields.optional("to"), to, pass_caller_token, backends);
         Some(Self {
             to: to?,
@@ -162,6 +170,7 @@ impl Shadow {
             budget: budget?,
             judging: judging?,
             record: record?,
+            opinions: opinions?,
         })
     }
 }
@@ -294,8 +303,12 @@ impl ShadowLimits {
 
 impl Budget {
     fn read(node: &Node<'_>) -> Option<Self> {
+        Self::read_over(node, Self::default())
+    }
+
+    /// What is not said is as in `default`.
+    pub(super) fn read_over(node: &Node<'_>, default: Self) -> Option<Self> {
         let fields = node.fields(&["requests", "tokens"])?;
-        let default = Self::default();
         let requests = fields.or("requests", default.requests, |node| count(node, MOST));
         let tokens = fields.or("tokens", default.tokens, |node| count(node, MOST));
         Some(Self { requests: requests?, tokens: tokens? })

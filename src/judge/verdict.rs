@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sequence::{ln_sum, number, turning_point};
 use super::{Counts, Steps, Tally};
-use crate::compare::{Basis, Gate, Measure, Settings};
+use crate::compare::{self, Basis, Gate, Measure, Settings};
 
 /// A measure that has something to say about less than this share of the exchanges cannot hold up a pass.
 const SELDOM: f64 = 0.05;
@@ -116,7 +116,13 @@ pub struct Judged {
 /// Judges a route by what was counted.
 #[must_use]
 pub fn judge(tally: &Tally, settings: &Settings) -> Judgement {
-    let measures = crate::compare::ALL;
+    // What a model is asked about counts on routes that say so.
+    let asked = |measure: &&dyn Measure| {
+        let name = measure.name();
+        tally.measures.contains_key(name) || settings.gates.iter().any(|(gate, _)| gate == name)
+    };
+    let opinions = compare::OPINIONS.iter().map(|opinion| *opinion as &dyn Measure).filter(asked);
+    let measures: Vec<_> = compare::ALL.iter().copied().chain(opinions).collect();
     let alpha = level(settings);
     let nothing = Counts::default();
     let judged = |measure: &&dyn Measure| {
@@ -136,7 +142,7 @@ pub fn judge(tally: &Tally, settings: &Settings) -> Judgement {
 
 /// The part of the false alarms that each test of each gate gets.
 pub(super) fn level(settings: &Settings) -> f64 {
-    let gates = crate::compare::ALL.iter().filter(|measure| settings.gate(**measure).gates);
+    let gates = compare::measures().filter(|measure| settings.gate(*measure).gates);
     // A measure without a better direction is tested in both.
     let tests: u32 = gates.map(|measure| if measure.basis() == Basis::Shifted { 2 } else { 1 }).sum();
     settings.false_alarms / f64::from(tests.max(1))

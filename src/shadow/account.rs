@@ -148,7 +148,7 @@ fn example(record: Record) -> Example {
 }
 
 /// What was asked last, in a request of whatever dialect.
-fn asked(request: &str) -> String {
+pub(super) fn asked(request: &str) -> String {
     let body: Value = serde_json::from_str(request).unwrap_or_default();
     let asked = ["input", "messages", "query"].into_iter().find_map(|field| body.get(field)).cloned();
     match asked.unwrap_or_default() {

@@ -10,7 +10,7 @@ use crate::compare::{Observed, Watch};
 use crate::dialect::{Dialect, Transcoder};
 use crate::error::{Error, Fault, Kind};
 use crate::ir::{Answer, Assembler, Calls, Event, Fragment};
-use crate::upstream::{self, Backend, Feed, Form, Reply};
+use crate::upstream::{self, Backend, Call, Feed, Form, Reply};
 
 /// How many bytes of a stream are read for each byte of content that is allowed: the framing around short deltas.
 const FRAMING: u64 = 64;
@@ -33,7 +33,7 @@ pub(super) struct Bounds {
 pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds) -> Heard {
     let begun = Instant::now();
     let until = begun + bounds.deadline;
-    let mut heard = match timeout_at(until, backend.call(&copy.call)).await {
+    let mut heard = match timeout_at(until, call(backend, &copy.call)).await {
         Err(_) => Heard::failed(late(bounds)),
         Ok(Err(error)) => Heard::failed(error),
         Ok(Ok(reply)) if reply.form == Form::Plain => {
@@ -49,6 +49,15 @@ pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds) -> H
     };
     heard.total = begun.elapsed();
     heard
+}
+
+/// Calls, and once more if nobody can have acted on the first: live calls are made again as well, and a connection that was
+/// just being closed says nothing about an agent.
+async fn call(backend: &Backend, call: &Call) -> Result<Reply, Error> {
+    match backend.call(call).await {
+        Err(error) if error.kind() == Kind::NotBegun => backend.call(call).await,
+        answered => answered,
+    }
 }
 
 /// Hears a stream to its end.

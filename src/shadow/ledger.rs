@@ -51,6 +51,17 @@ struct Counts {
     known: bool,
 }
 
+/// An exchange with what was found of it.
+pub(super) struct Compared {
+    pub(super) exchange: Exchange,
+    pub(super) comparison: Comparison,
+    /// What the primary's second answer differs in from its first.
+    pub(super) again: Option<Comparison>,
+    /// When, in milliseconds since 1970.
+    at: i64,
+    pub(super) settings: Settings,
+}
+
 /// Room for a record that waits for the store; given back when it is kept or lost.
 struct Room {
     waiting: Arc<AtomicUsize>,
@@ -104,12 +115,18 @@ impl Ledger {
         &self.settings
     }
 
-    /// Compares, counts and records an exchange. Takes as long as comparing takes.
-    pub(super) fn take(&self, exchange: Exchange) {
+    /// Compares an exchange. Takes as long as comparing takes.
+    pub(super) fn compare(&self, exchange: Exchange) -> Compared {
         let at = now();
         let settings = Settings { now: at / 1_000, ..self.settings.clone() };
         let comparison = compare::compare(&exchange.primary, &exchange.candidate, &settings);
         let again = exchange.again.as_ref().map(|again| compare::compare(&exchange.primary, again, &settings));
+        Compared { exchange, comparison, again, at, settings }
+    }
+
+    /// Counts and records what has been compared.
+    pub(super) fn take(&self, compared: Compared) {
+        let Compared { exchange, comparison, again, at, .. } = compared;
         {
             let mut counts = self.counts();
             counts.fresh.record(&comparison, again.as_ref());

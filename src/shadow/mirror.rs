@@ -12,6 +12,7 @@ use super::budget::Budget;
 use super::copy::Original;
 use super::funnel::{Fate, Funnel, Why};
 use super::ledger::Ledger;
+use super::opinions::Opinions;
 use super::pause::Pause;
 use super::sample::Sample;
 use super::ticket::{Arrived, Job, Place, Ticket};
@@ -56,6 +57,9 @@ pub(super) struct Shared {
     pub(super) budget: Budget,
     /// Bytes that copies hold.
     pub(super) held: AtomicUsize,
+    /// Whoever is asked about pairs of answers.
+    pub(super) opinions: Opinions,
+    store: Store,
     /// Whose turn it is to be compared: one thread at most works on that.
     pub(super) comparing: Semaphore,
 }
@@ -99,6 +103,8 @@ impl Mirror {
         let lost = metrics.shadow.records_lost(&route.name);
         let ledger = before.map(|before| &*before.ledger);
         let ledger = Arc::new(Ledger::new(&route.name, name, shadow, store.clone(), lost, ledger));
+        let before = before.map(|before| &before.opinions);
+        let opinions = Opinions::new(config, &route.name, &shadow.opinions, metrics, before)?;
         let shared = Arc::new(Shared {
             ledger,
             config: shadow.clone(),
@@ -109,6 +115,8 @@ impl Mirror {
             pause: same.map_or_else(Arc::default, |before| Arc::clone(&before.pause)),
             budget,
             held: AtomicUsize::new(0),
+            opinions,
+            store: store.clone(),
             comparing: Semaphore::new(1),
         });
         let (queue, jobs) = mpsc::channel(shadow.limits.queue);
@@ -237,6 +245,7 @@ impl Shared {
     /// Brings what is new to the store.
     pub(super) async fn flush(&self) {
         self.ledger.flush(&self.funnel, &self.budget).await;
+        self.opinions.flush(&self.store).await;
     }
 }
 

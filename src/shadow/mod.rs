@@ -21,6 +21,7 @@ mod isolate;
 mod ledger;
 mod mirror;
 mod moments;
+mod opinions;
 mod pause;
 mod redact;
 mod replay;

@@ -12,6 +12,7 @@ use super::exchange::Exchange;
 use super::funnel::Fate;
 use super::heard::{self, Bounds, Heard};
 use super::isolate::Isolation;
+use super::ledger::Compared;
 use super::mirror::Shared;
 use super::ticket::Job;
 use super::workers::Workers;
@@ -57,6 +58,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut jobs: mpsc::Receiver<Job>, work
     // Those that are on their way have the last word.
     let all = u32::try_from(shared.config.limits.concurrency).unwrap_or(u32::MAX);
     let _ = permits.acquire_many(all).await;
+    shared.opinions.settled().await;
     let _ = tokio::time::timeout(LAST_FATES, shared.funnel.settled()).await;
     // Not in the middle of telling the store: then nobody would know what it has been told.
     drop(guard);
@@ -129,15 +131,46 @@ async fn mirror(shared: &Arc<Shared>, mut job: Job, workers: &Workers) {
     job.place.fate = Fate::Mirrored;
     settle(shared, &job.original, &heard);
     let Job { place, original, primary, .. } = job;
-    let ledger = Arc::clone(&shared.ledger);
-    let compare = move || {
-        ledger.take(Exchange::new(original, primary, heard, again));
-        drop(place);
-    };
     // Comparing may take a while, and clients are served by the threads that are left. The semaphore is never closed.
     let _turn = shared.comparing.acquire().await;
-    if tokio::task::spawn_blocking(compare).await.is_err() {
-        tracing::error!("a comparison panicked; the exchange is not counted");
+    let asks = shared.opinions.place();
+    let ledger = Arc::clone(&shared.ledger);
+    let compare = move || {
+        let compared = ledger.compare(Exchange::new(original, primary, heard, again));
+        match asks {
+            Some(asks) => Some((compared, asks, place)),
+            None => {
+                ledger.take(compared);
+                drop(place);
+                None
+            }
+        }
+    };
+    match tokio::task::spawn_blocking(compare).await {
+        // Models take their time; meanwhile the next copy has its turn.
+        Ok(Some((compared, asks, place))) => {
+            let (shared, workers) = (Arc::clone(shared), workers.clone());
+            tokio::spawn(async move {
+                judge(&shared, compared, &workers).await;
+                drop((place, asks));
+            });
+        }
+        Ok(None) => {}
+        Err(_) => tracing::error!("a comparison panicked; the exchange is not counted"),
+    }
+}
+
+/// Asks whoever is to be asked about a pair, then counts it as well.
+async fn judge(shared: &Arc<Shared>, mut compared: Compared, workers: &Workers) {
+    let Compared { exchange, comparison, again, settings, .. } = &mut compared;
+    tokio::select! {
+        biased;
+        () = shared.opinions.ask(exchange, comparison, again.as_mut(), settings) => {}
+        () = workers.over() => {}
+    }
+    let ledger = Arc::clone(&shared.ledger);
+    if tokio::task::spawn_blocking(move || ledger.take(compared)).await.is_err() {
+        tracing::error!("recording an exchange panicked; it is not counted");
     }
 }
 

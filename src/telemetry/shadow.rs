@@ -6,6 +6,7 @@ use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 pub struct Shadow {
     requests: IntCounterVec,
     lost: IntCounterVec,
+    opinions: IntCounterVec,
 }
 
 impl Shadow {
@@ -26,6 +27,11 @@ impl Shadow {
                 "Records of mirrored exchanges that the store had no room for",
                 &["route"],
             )?,
+            opinions: counter(
+                "cutover_shadow_opinions_total",
+                "Pairs of answers that a model was asked about, by what came of it",
+                &["route", "measure", "outcome"],
+            )?,
         })
     }
 
@@ -33,6 +39,12 @@ impl Shadow {
     #[must_use]
     pub fn requests(&self, route: &str, fate: &str, why: &str) -> IntCounter {
         self.requests.with_label_values(&[route, fate, why])
+    }
+
+    /// Opinions about a route's pairs, by measure and what came of it.
+    #[must_use]
+    pub fn opinions(&self, route: &str, measure: &str, outcome: &str) -> IntCounter {
+        self.opinions.with_label_values(&[route, measure, outcome])
     }
 
     /// Records of a route that were lost.

@@ -44,6 +44,7 @@ mod rules;
 mod secrets;
 mod shadow;
 mod shadow_bad;
+mod shadow_opinions;
 mod shadow_records;
 mod shadow_stop;
 mod split;

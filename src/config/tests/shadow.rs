@@ -128,3 +128,57 @@ fn what_is_kept_has_a_mode_an_age_and_a_size() {
     assert!(wrong("mode: full, redact: [ a ]").contains(".record.redact: has a meaning with `mode: redacted` alone"));
     assert!(wrong("mode: none").contains("write one of full, redacted, scores"));
 }
+
+/// A config with a model to ask, and this route's `opinions`.
+fn asking(judge: &str, opinions: &str) -> String {
+    route(&format!("{{ to: app, sample: 10%, side_effects: none, {opinions} }}")).replace(
+        "backends:\n",
+        &format!("backends:\n  judge: {{ url: 'https://judge.example/v1/chat/completions', {judge} }}\n"),
+    )
+}
+
+#[test]
+fn models_may_be_asked_under_a_budget_of_their_own() {
+    let judge = "dialect: chat_completions, credential: none, model: judge-1";
+    let yaml = asking(judge, "opinions: { llm_judge: { backend: judge, sample: 5%, budget: { requests: 7 } } }");
+    let config = good(&yaml);
+    let shadow = config.routes[0].shadow.as_ref().unwrap();
+    let place = config.backends.iter().position(|backend| backend.name == "judge").unwrap();
+    let budget = Budget { requests: 7, tokens: 1_000_000 };
+    assert_eq!(shadow.opinions, [Asking { measure: "llm_judge", backend: place, sample: 500, budget }]);
+    assert!(!config.warnings.iter().any(|warning| warning.message.contains("no route uses this backend")));
+    let told = "asks        judge about 5% of the pairs, for llm_judge: at most 7 requests and 1000000 tokens a day";
+    assert!(config.plan().contains(told), "{}", config.plan());
+    for (judge, opinions, says) in [
+        (
+            judge,
+            "opinions: { llm: { backend: judge } }",
+            "no model is asked for this; write one of embedding, llm_judge",
+        ),
+        (judge, "opinions: { llm_judge: { backend: juge } }", "(did you mean `judge`?)"),
+        (
+            judge,
+            "opinions: { llm_judge: {} }",
+            "opinions.llm_judge.backend: is missing; write the name of the backend that",
+        ),
+        (judge, "opinions: {}", "is empty; write measures with who is asked"),
+        (
+            "dialect: responses, credential: none",
+            "opinions: { embedding: { backend: judge } }",
+            "speaks responses; who is asked here is OpenAI-compatible: write `dialect: chat_completions` there",
+        ),
+        (
+            "dialect: chat_completions",
+            "opinions: { embedding: { backend: judge } }",
+            "is called with its caller's token, and nobody calls here; give it a credential of its own",
+        ),
+        (
+            judge,
+            "opinions: { embedding: { backend: judge } }, gates: { llm_judge: 5% }",
+            "llm_judge is to decide, and no model is asked for it; write `opinions: { llm_judge: { backend: ... } }`",
+        ),
+    ] {
+        let all = problems(&asking(judge, opinions)).join("\n");
+        assert!(all.contains(says), "{opinions}: {all}");
+    }
+}
