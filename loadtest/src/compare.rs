@@ -245,6 +245,16 @@ impl Contender {
     }
 }
 
+/// Asks until there is a good answer.
+pub(crate) fn ask_until_answered(at: Loopback, request: &[u8]) -> anyhow::Result<()> {
+    let began = Instant::now();
+    while !matches!(ask(at, request), Ok((200, _))) {
+        anyhow::ensure!(began.elapsed() < START, "nobody answers at {at}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
 /// The status of an answer that is whole, or has begun to stream, and what there is of its body.
 fn ask(at: Loopback, request: &[u8]) -> io::Result<(u16, Vec<u8>)> {
     let mut socket = TcpStream::connect(at.address())?;
@@ -267,13 +277,13 @@ fn ask(at: Loopback, request: &[u8]) -> io::Result<(u16, Vec<u8>)> {
 }
 
 /// The fake upstream, in a process of its own.
-struct Upstream {
+pub(crate) struct Upstream {
     child: Child,
-    at: Loopback,
+    pub(crate) at: Loopback,
 }
 
 impl Upstream {
-    fn start(core: usize) -> anyhow::Result<Self> {
+    pub(crate) fn start(core: usize) -> anyhow::Result<Self> {
         let at = free_port()?;
         let mut command = cores::command_on(core, std::env::current_exe()?);
         let child = command.args(["upstream", "--listen", &at.to_string()]).spawn()?;
@@ -293,7 +303,7 @@ impl Drop for Upstream {
     }
 }
 
-fn free_port() -> io::Result<Loopback> {
+pub(crate) fn free_port() -> io::Result<Loopback> {
     let listener = TcpListener::bind(Loopback::port(0).address())?;
     Ok(Loopback::port(listener.local_addr()?.port()))
 }

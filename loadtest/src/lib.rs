@@ -13,6 +13,7 @@ pub mod cores;
 pub mod load;
 pub mod loopback;
 pub mod marks;
+pub mod mirror;
 pub mod peers;
 pub mod process;
 pub mod reactor;

@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand};
 use loadtest::clock::SECOND;
 use loadtest::loopback::Loopback;
 use loadtest::voice::Voice;
-use loadtest::{compare, here, load, peers, relay, report, smoke, tell, upstream};
+use loadtest::{compare, here, load, mirror, peers, relay, report, smoke, tell, upstream};
 
 #[derive(Parser)]
 #[command(name = "loadtest", version, about = "Runs Cutover and its peers side by side; see loadtest/README.md")]
@@ -36,6 +36,24 @@ enum Command {
         /// The `cutover` binary
         #[arg(long)]
         cutover: PathBuf,
+    },
+    /// What a mirror costs clients when its target is not well, beside nginx's: prints a table, under four minutes
+    Mirror {
+        /// The `cutover` binary
+        #[arg(long)]
+        cutover: PathBuf,
+        /// How often each is measured
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=50))]
+        rounds: u16,
+    },
+    /// A mirror's target
+    Target {
+        /// Where it listens
+        #[arg(long)]
+        listen: Loopback,
+        /// What it does with requests
+        #[arg(long)]
+        does: mirror::Target,
     },
     /// The fake upstream
     Upstream {
@@ -120,6 +138,8 @@ fn main() -> ExitCode {
         Command::Compare(options) => compare(options),
         Command::Report { results, readme } => report::again(&results, readme.as_deref()),
         Command::Smoke { cutover } => smoke::run(cutover),
+        Command::Mirror { cutover, rounds } => mirrored(cutover, rounds.into()),
+        Command::Target { listen, does } => mirror::target_at(listen, does),
         Command::Upstream { listen } => upstream_at(listen),
         Command::Relay { listen, upstream } => relay::serve(listen, upstream),
         Command::Load(options) => load_once(&options),
@@ -146,6 +166,12 @@ fn compare(options: Compare) -> anyhow::Result<()> {
     let results = compare::run(&plan, &mut tell)?;
     std::fs::remove_dir_all(&plan.scratch)?;
     report::write(&results, &options.out, options.readme.as_deref())
+}
+
+fn mirrored(cutover: PathBuf, rounds: usize) -> anyhow::Result<()> {
+    let table = mirror::run(&here(cutover)?, rounds, &mut tell)?;
+    write!(std::io::stdout(), "{table}")?;
+    Ok(())
 }
 
 fn upstream_at(listen: Loopback) -> anyhow::Result<()> {

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use crate::clock::MILLISECOND;
 use crate::compare::{self, Plan};
+use crate::mirror;
 
 /// Runs it.
 pub fn run(cutover: PathBuf) -> anyhow::Result<()> {
     let plan = Plan {
-        here: crate::here(cutover)?,
+        here: crate::here(cutover.clone())?,
         scratch: std::env::temp_dir().join(format!("loadtest-smoke-{}", std::process::id())),
         works: ["plain", "latency", "events", "flat"].map(str::to_owned).to_vec(),
         programs: ["direct", "hyper floor", "Cutover"].map(str::to_owned).to_vec(),
@@ -28,5 +29,5 @@ pub fn run(cutover: PathBuf) -> anyhow::Result<()> {
     }
     crate::report::markdown(&results);
     crate::tell(&format!("smoke: {} measurements, no errors", results.cells.len()));
-    Ok(())
+    mirror::smoke(cutover)
 }

@@ -102,6 +102,12 @@ impl Outcome {
         times(&self.latency)
     }
 
+    /// The longest of those, in microseconds.
+    #[expect(clippy::cast_precision_loss, reason = "times of a run fit")]
+    pub fn longest(&self) -> f64 {
+        self.latency.max() as f64 / 1_000.0
+    }
+
     /// From a request's intended time to the first event of its stream.
     pub fn first_event(&self) -> Times {
         times(&self.first)
