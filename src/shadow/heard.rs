@@ -15,22 +15,45 @@ use crate::upstream::{self, Backend, Call, Feed, Form, Reply};
 /// How many bytes of a stream are read for each byte of content that is allowed: the framing around short deltas.
 const FRAMING: u64 = 64;
 
-/// Bytes of a stream that are read as fast as they come, and bytes in each second from there on. No agent says as much; who
-/// floods gets no more of the processor than that, for clients need it.
-const AT_ONCE: u64 = 1 << 20;
-const PER_SECOND: u64 = 4 << 20;
+/// Bytes of a stream that are read as fast as they come; no agent says much more.
+const AT_ONCE: u64 = 256 << 10;
+
+/// Bytes that all copies together read in a second, of what their streams say beyond that.
+const PER_SECOND: u64 = 8 << 20;
+
+/// The turns in which streams are read that say more than agents do: whoever floods gets a small part of the processor,
+/// for clients need it.
+#[derive(Debug)]
+pub(super) struct Flood(Mutex<Instant>);
+
+impl Default for Flood {
+    fn default() -> Self {
+        Self(Mutex::new(Instant::now()))
+    }
+}
+
+impl Flood {
+    /// When more may be read, after so many bytes.
+    fn turn(&self, bytes: u64, now: Instant) -> Instant {
+        let mut next = lock(&self.0);
+        *next = next.max(now) + Duration::from_micros(bytes * 1_000_000 / PER_SECOND);
+        *next
+    }
+}
 
 /// How far an answer may go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct Bounds<'f> {
     /// Bytes of its content.
     pub(super) answer: usize,
     /// Time in all.
     pub(super) deadline: Duration,
+    /// Shared with all other copies.
+    pub(super) flood: &'f Flood,
 }
 
 /// Sends a copy and hears the answer.
-pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds) -> Heard {
+pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds<'_>) -> Heard {
     let begun = Instant::now();
     let until = begun + bounds.deadline;
     let mut heard = match timeout_at(until, call(backend, &copy.call)).await {
@@ -61,14 +84,14 @@ async fn call(backend: &Backend, call: &Call) -> Result<Reply, Error> {
 }
 
 /// Hears a stream to its end.
-async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds, begun: Instant) -> Heard {
+async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds<'_>, begun: Instant) -> Heard {
     let until = begun + bounds.deadline;
     let watch = Arc::new(Mutex::new(Watch::new(backend.dialect.name())));
     let watching = Arc::clone(&watch);
     let mut transcoder = Transcoder::new(copy.reader, assembler(copy.calls, bounds.answer), None, bounds.answer)
         .watched(Box::new(move |frame| lock(&watching).frame(frame)));
     let mut feed = Feed::new(reply, Arc::clone(backend), copy.follow, bounds.answer);
-    let mut first_token = None;
+    let (mut first_token, mut paid) = (None, AT_ONCE);
     while !transcoder.ended() {
         let next = std::future::poll_fn(|cx| feed.poll(cx, &mut transcoder));
         if timeout_at(until, next).await.is_err() {
@@ -78,9 +101,12 @@ async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds
             transcoder.fail(Error::new(Kind::BackendGarbage, "the stream goes on without an end"));
         }
         // Clients' tasks have their turn between any two pieces, and a flood has to wait.
-        match flooded(transcoder.received()) {
-            Duration::ZERO => tokio::task::yield_now().await,
-            time => tokio::time::sleep_until(until.min(begun + time)).await,
+        let more = transcoder.received().saturating_sub(paid);
+        if more == 0 {
+            tokio::task::yield_now().await;
+        } else {
+            paid += more;
+            tokio::time::sleep_until(until.min(bounds.flood.turn(more, Instant::now()))).await;
         }
         if first_token.is_none() && !transcoder.answer().items.is_empty() {
             first_token = Some(begun.elapsed());
@@ -92,13 +118,8 @@ async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds
     Heard { observed: heard.observed.with_faults(faults), first_token, ..heard }
 }
 
-/// How much time a stream takes at least that has come this far.
-fn flooded(received: u64) -> Duration {
-    Duration::from_micros(received.saturating_sub(AT_ONCE) * 1_000_000 / PER_SECOND)
-}
-
-fn lock(watch: &Mutex<Watch>) -> MutexGuard<'_, Watch> {
-    watch.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// An answer, and when it came.
@@ -162,7 +183,22 @@ pub(super) fn assembler(calls: Calls, limit: usize) -> Assembler {
     Assembler::new(String::new(), created, calls, limit)
 }
 
-fn late(bounds: Bounds) -> Error {
+fn late(bounds: Bounds<'_>) -> Error {
     let message = format!("the answer was not complete within {} s", bounds.deadline.as_secs_f32());
     Error::new(Kind::TotalTimeout, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn all_who_flood_share_one_rate_and_time_that_was_not_used_is_gone() {
+        let flood = Flood::default();
+        let now = Instant::now() + Duration::from_secs(1);
+        assert_eq!(flood.turn(PER_SECOND / 2, now), now + Duration::from_millis(500));
+        assert_eq!(flood.turn(PER_SECOND, now), now + Duration::from_millis(1_500));
+        let later = now + Duration::from_secs(60);
+        assert_eq!(flood.turn(PER_SECOND, later), later + Duration::from_secs(1));
+    }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::budget::Budget;
 use super::copy::Original;
 use super::funnel::{Fate, Funnel, Why};
+use super::heard::{Bounds, Flood};
 use super::ledger::Ledger;
 use super::opinions::Opinions;
 use super::pause::Pause;
@@ -60,6 +61,7 @@ pub(super) struct Shared {
     /// Whoever is asked about pairs of answers.
     pub(super) opinions: Opinions,
     store: Store,
+    pub(super) flood: Flood,
     /// Whose turn it is to be compared: one thread at most works on that.
     pub(super) comparing: Semaphore,
 }
@@ -117,6 +119,7 @@ impl Mirror {
             held: AtomicUsize::new(0),
             opinions,
             store: store.clone(),
+            flood: Flood::default(),
             comparing: Semaphore::new(1),
         });
         let (queue, jobs) = mpsc::channel(shadow.limits.queue);
@@ -242,6 +245,11 @@ impl Mirror {
 }
 
 impl Shared {
+    /// How far an answer may go.
+    pub(super) fn bounds(&self) -> Bounds<'_> {
+        Bounds { answer: self.config.limits.answer, deadline: self.config.deadline, flood: &self.flood }
+    }
+
     /// Brings what is new to the store.
     pub(super) async fn flush(&self) {
         self.ledger.flush(&self.funnel, &self.budget).await;

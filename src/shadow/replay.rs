@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::account::now;
 use super::copy::Original;
 use super::funnel::{Fate, Why};
-use super::heard::{self, Bounds};
+use super::heard::{self, Bounds, Flood};
 use super::isolate::Isolation;
 use super::mirror::{elsewhere, for_copies, is_marked};
 use super::sample::Sample;
@@ -51,6 +51,7 @@ pub struct Replay {
     from: Arc<Backend>,
     shadow: config::Shadow,
     noise: Sample,
+    flood: Flood,
     /// Where conversations are named.
     sticky: Sticky,
     places: Vec<String>,
@@ -125,6 +126,7 @@ impl Replay {
             to: backend(&copies).map_err(failed)?,
             from: backend(from).map_err(failed)?,
             noise: Sample::new(shadow.noise, "noise", &route.name),
+            flood: Flood::default(),
             sticky: Sticky::new(route.sticky.as_deref()),
             places: state_places(route.sticky.as_deref()).chain(shadow.rewrite.iter().cloned()).collect(),
             shadow,
@@ -171,8 +173,8 @@ impl Replay {
         Some(heard::ask(&self.from, copy, self.bounds()).await.observed())
     }
 
-    fn bounds(&self) -> Bounds {
-        Bounds { answer: self.shadow.limits.answer, deadline: self.shadow.deadline }
+    fn bounds(&self) -> Bounds<'_> {
+        Bounds { answer: self.shadow.limits.answer, deadline: self.shadow.deadline, flood: &self.flood }
     }
 
     /// The request as a mirror would have seen it, or why it is not sent.

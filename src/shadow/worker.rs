@@ -10,7 +10,7 @@ use super::budget::Pace;
 use super::copy::{Copy, Original};
 use super::exchange::Exchange;
 use super::funnel::Fate;
-use super::heard::{self, Bounds, Heard};
+use super::heard::{self, Heard};
 use super::isolate::Isolation;
 use super::ledger::Compared;
 use super::mirror::Shared;
@@ -117,10 +117,9 @@ async fn mirror(shared: &Arc<Shared>, mut job: Job, workers: &Workers) {
     if !shared.budget.take() {
         return job.place.fate = Fate::OverBudget;
     }
-    let bounds = Bounds { answer: shared.config.limits.answer, deadline: shared.config.deadline };
     let asked = async {
         let again = again(shared, &job.original, job.primary.backend, job.noise);
-        tokio::join!(heard::ask(candidate, copy, bounds), again)
+        tokio::join!(heard::ask(candidate, copy, shared.bounds()), again)
     };
     let (heard, again) = tokio::select! {
         biased;
@@ -181,8 +180,7 @@ async fn again(shared: &Arc<Shared>, original: &Original, primary: usize, noise:
     if !shared.budget.take() {
         return None;
     }
-    let bounds = Bounds { answer: shared.config.limits.answer, deadline: shared.config.deadline };
-    let heard = heard::ask(primary, copy, bounds).await;
+    let heard = heard::ask(primary, copy, shared.bounds()).await;
     shared.budget.used(tokens(original, &heard));
     Some(heard)
 }

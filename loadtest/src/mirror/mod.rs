@@ -114,9 +114,9 @@ fn measure(
         rows.extend(all.map(|target| Row { program, target, rounds: Vec::new() }));
     }
     for round in 0..rounds {
-        for row in &mut rows {
+        for (place, row) in rows.iter_mut().enumerate() {
             let running = Mirrored::start(row.target, cores.rest)?;
-            let folder = scratch.join(format!("{}-{round}-{}", row.program.name, row.told()));
+            let folder = scratch.join(format!("{round}-{place}"));
             std::fs::create_dir_all(&folder)?;
             let fronts = Fronts {
                 folder: &folder,

@@ -59,7 +59,7 @@ fn cutover(here: &Here, fronts: &Fronts<'_>) -> io::Result<Running> {
     let Fronts { folder, core, listen, upstream, to } = fronts;
     let route = |name: &str, path: &str| {
         let shadow = "{ to: target, sample: 100%, side_effects: none, deadline: 1s, \
-                      limits: { per_second: 100000, concurrency: 64 }, budget: { requests: 1000000000, tokens: 1000000000 } }";
+                      limits: { per_second: 100000 }, budget: { requests: 1000000000, tokens: 1000000000 } }";
         let shadow = to.map_or_else(String::new, |_| format!("    shadow: {shadow}\n"));
         format!(
             "  - name: {name}\n    match: {{ path: {path} }}\n    split: {{ {name}: 1 }}\n    answer: openai\n{shadow}"
