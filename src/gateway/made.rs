@@ -85,7 +85,7 @@ impl Made {
         let plan = Plan {
             backend: Arc::clone(backend),
             reader: backend.dialect.reader_for(&Request::default(), &Target::default()),
-            follow: None,
+            follow: wish.stream.then(|| call.clone()),
             client: &Responses,
             calls: Calls { hold: !ask.show_agents_calls, declared: Vec::new() },
             ask,

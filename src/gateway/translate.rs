@@ -132,10 +132,11 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
         client: Client::new(Arc::clone(caller), headers.get(AUTHORIZATION)),
     };
     let reader = backend.dialect.reader_for(&request, &target);
-    let follow = reader.resume().map(|_| Call { body: Bytes::new(), ..call.clone() });
+    // What is made in the background goes on without us, and can be taken up again.
+    let later = is_true(&request, Field::Background);
+    let follow = (later || reader.resume().is_some()).then(|| Call { body: Bytes::new(), ..call.clone() });
     let ask = Ask { trace, ..voices.ask(arrived, route, &request) };
     // Who comes back for an answer does not say which tools it declared, and is to find the same frames in the same order.
-    let later = is_true(&request, Field::Background);
     let declared = if later { Vec::new() } else { request.declared().map(str::to_owned).collect() };
     let calls = Calls { hold: !ask.show_agents_calls, declared };
     let plan = Plan {

@@ -9,12 +9,16 @@ import openai
 import pytest
 
 import bodies
+import cutting
 import gateway
 import postgres
 import servers
 
 pytestmark = pytest.mark.skipif(postgres.binaries() is None, reason=postgres.MISSING)
 LATE = "First this, then that."
+# After so many frames streams are cut. After the first alone none can be taken up: what comes after it, the server's
+# `starting_after=0`, begins with it again.
+CUTS = (2, 3)
 SECONDS = 20
 
 
@@ -32,16 +36,20 @@ def agent(folder):
 
 @pytest.fixture(scope="module")
 def url(agent, folder):
-    """The gateway in front of it, with two names for it: an answer must be fetched from the one that made it."""
-    names = ("one", "two")
-    parts = {
-        "backends": {name: {"url": f"{agent}/responses", "dialect": "responses", "credential": "none"} for name in names},
-        "routes": [{"name": name, "match": {"model": name}, "split": {name: 1}} for name in names],
-    }
-    server, url = gateway.start("cutover-long-running", parts, folder)
-    server.wait()
-    yield url
-    server.stop()
+    """The gateway in front of it, with two names for it: an answer must be fetched from the one that made it. By other
+    names its streams are cut."""
+    with cutting.proxy(int(agent.rpartition(":")[2])) as (cut, _):
+        urls = {"one": agent, "two": agent} | {f"cut-{frames}": f"{cut}/cut-{frames}" for frames in CUTS}
+        parts = {
+            "backends": {
+                name: {"url": f"{url}/responses", "dialect": "responses", "credential": "none"} for name, url in urls.items()
+            },
+            "routes": [{"name": name, "match": {"model": name}, "split": {name: 1}} for name in urls],
+        }
+        server, url = gateway.start("cutover-long-running", parts, folder)
+        server.wait()
+        yield url
+        server.stop()
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +153,16 @@ def test_a_stream_says_the_repeated_frame_once(client):
     assert [event.delta for event in events if event.type == "response.output_text.delta"] == ["First this, ", "then that."]
     assert [event.sequence_number for event in events] == list(range(len(events)))
     assert (events[-1].type, events[-1].response.output_text) == ("response.completed", LATE)
+
+
+@pytest.mark.parametrize("talk", ["hello there wide world", "late", "tools", "client tool"])
+@pytest.mark.parametrize("frames", CUTS)
+def test_a_stream_that_is_cut_goes_on_and_the_client_does_not_notice(frames, talk, client):
+    whole, cut = (list(begin(client, talk, model, stream=True)) for model in ("one", f"cut-{frames}"))
+    assert [event.type for event in cut] == [event.type for event in whole]
+    assert cut[-1].response.output_text == whole[-1].response.output_text
+    again = list(client.responses.retrieve(cut[0].response.id, stream=True, starting_after=1))
+    assert list(map(told, again)) == list(map(told, cut[2:]))
 
 
 def told(event) -> dict:

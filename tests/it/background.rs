@@ -213,6 +213,41 @@ routes: [ {{ name: agent, split: {{ one: 1 }} }} ]
 }
 
 #[tokio::test]
+async fn a_stream_in_the_background_that_breaks_off_is_taken_up_again() {
+    let frame = |number: u32, delta: &str| {
+        format!(
+            "data: {{\"type\": \"response.output_text.delta\", \"item_id\": \"m\", \"delta\": \"{delta}\", \"sequence_number\": {number}, \"response_id\": \"resp_a1\"}}\n\n"
+        )
+    };
+    let backend = Fake::by_request(move |seen| {
+        let begin = frame(0, "a") + &frame(1, "b");
+        let rest = frame(1, "b") + &frame(2, "c") + "data: [DONE]\n\n";
+        if seen.line().starts_with("POST") {
+            // Cut inside a frame, and without the end of the body.
+            vec![Step::Write(chunked((begin + "data: {\"type\"").as_bytes(), false))]
+        } else if seen.line().ends_with("/resp_a1?stream=true&starting_after=1") {
+            vec![Step::Write(chunked(rest.as_bytes(), true))]
+        } else {
+            vec![Step::Write(plain(404, "application/json", r#"{"detail":"Response not found"}"#))]
+        }
+    })
+    .await;
+    let gateway = Gateway::to(&backend, "responses").await;
+    let streamed = gateway.client().post("/v1/responses", body(",\"stream\":true")).await;
+    let deltas = |texts: Vec<String>| -> String {
+        let events = texts.iter().filter_map(|data| serde_json::from_str::<Value>(data).ok());
+        events.filter_map(|event| event["delta"].as_str().map(str::to_owned)).collect()
+    };
+    assert_eq!(deltas(streamed.datas()), "abc");
+    assert!(streamed.text().contains("event: response.completed"));
+    // Who did not ask for an answer in the background is told that it was cut: nobody keeps it.
+    let now = gateway.client().post("/v1/responses", r#"{"model":"agent","input":"hi","stream":true}"#).await;
+    assert_eq!(deltas(now.datas()), "ab");
+    assert!(now.text().contains("event: response.failed"));
+    assert_eq!(backend.seen().iter().filter(|seen| seen.line().starts_with("GET")).count(), 1);
+}
+
+#[tokio::test]
 async fn a_follow_up_names_the_answer_as_its_backend_knows_it() {
     let (one, two, gateway) = two().await;
     let begun = gateway.client().post("/v1/responses", body("")).await.json();

@@ -145,6 +145,14 @@ impl Reader for Stream {
             out.push(Fragment::Failed(cut));
         }
     }
+
+    /// Where a server keeps the answer, every frame says what it is called.
+    fn resume(&self) -> Option<String> {
+        let Last { response, number } = &self.last;
+        let number = number.filter(|_| !self.ended && !self.complete)?;
+        let usable = response.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        usable.then(|| format!("/{response}?stream=true&starting_after={number}"))
+    }
 }
 
 impl Stream {
