@@ -1,4 +1,4 @@
-//! What the fuzz targets reach of the parsers of tokens; it is there when they are built, and otherwise not.
+//! What the fuzz targets and tests reach of the parsers of tokens; it is there when they are built, and otherwise not.
 
 use std::time::Duration;
 
@@ -35,5 +35,43 @@ pub fn read(bytes: &[u8]) {
     assert!(claims.expires() + 60.0 > 0.0, "it has expired");
     if let Ok(caller) = claims.caller() {
         assert!(!caller.name.is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use proptest::prelude::*;
+
+    fn corpus() -> Vec<PathBuf> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus/tokens");
+        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    #[test]
+    fn the_corpus_holds() {
+        assert!(corpus().len() > 3);
+        for file in corpus() {
+            super::read(&fs::read(file).unwrap());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_in_the_header_is_read_or_refused(
+            file in prop::sample::select(corpus()),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        ) {
+            let mut bytes = fs::read(file).unwrap();
+            for (place, byte) in changes {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            super::read(&bytes);
+        }
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{self, Error};
 mod bearer;
 mod cache;
 mod caller;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 mod jwks;
 mod jwt;
