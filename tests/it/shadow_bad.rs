@@ -1,5 +1,6 @@
 //! Candidates and stores that do their worst: no client notices, what is lost is counted, and memory stays bounded.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -7,7 +8,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
-use crate::support::{Fake, Process, Step, chunked, folder, plain, says, with_ports};
+use crate::support::{Fake, Process, Step, chunked, folder, mirrored, plain, says, with_ports};
 
 /// Most that a client may wait while a mirror is in trouble; the machine that tests run on has much else to do.
 const NOTICED: Duration = Duration::from_secs(2);
@@ -15,21 +16,8 @@ const NOTICED: Duration = Duration::from_secs(2);
 /// MiB that the gateway may grow by, whatever a candidate sends: sixteen copies at a time, each bounded.
 const GROWTH: u64 = 96;
 
-fn config(legacy: &Fake, app: &str, shadow: &str) -> String {
-    format!(
-        "auth: anonymous
-backends:
-  legacy: {{ url: 'http://{}/invocations', dialect: chat_agent, credential: none }}
-  app: {{ url: 'http://{app}/responses', dialect: responses, credential: none }}
-routes:
-  - name: agent
-    match: {{ model: agent }}
-    split: {{ legacy: 1 }}
-    shadow: {{ to: app, sample: 100%, side_effects: none, {shadow} }}
-store: 'sqlite:store/cutover.db'
-",
-        legacy.address
-    )
+fn config(legacy: &Fake, app: SocketAddr, shadow: &str) -> String {
+    mirrored(legacy, app, "store/cutover.db", shadow)
 }
 
 /// A folder with a config in it, and another one for the store.
@@ -69,13 +57,7 @@ async fn clients(process: &Process, times: usize, question: &str) {
 
 /// What the report says of requests, in order: all, those that were compared, and those on which the candidate failed.
 fn reported(process: &Process) -> (u64, u64, u64) {
-    let report = Command::new(env!("CARGO_BIN_EXE_cutover"))
-        .args(["report", "agent", "--form", "json", "--config"])
-        .arg(process.file())
-        .output()
-        .unwrap();
-    assert!(report.status.success(), "{}", String::from_utf8_lossy(&report.stderr));
-    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let report = process.report();
     let number = |value: &Value| value.as_u64().unwrap();
     (
         number(&report["funnel"]["requests"]),
@@ -88,11 +70,11 @@ fn reported(process: &Process) -> (u64, u64, u64) {
 /// and came to nothing is a difference, and memory stays where it was.
 async fn unnoticed(name: &str, steps: Vec<Step>, fails: bool) {
     let (legacy, app) = (legacy().await, Fake::start(steps).await);
-    at(name, &legacy, &app.address.to_string(), fails).await;
+    at(name, &legacy, app.address, fails).await;
     assert!(!app.seen().is_empty(), "{name}: the candidate was never asked");
 }
 
-async fn at(name: &str, legacy: &Fake, app: &str, fails: bool) {
+async fn at(name: &str, legacy: &Fake, app: SocketAddr, fails: bool) {
     let shadow = "deadline: 1s, limits: { per_second: 10000 }";
     let mut process = Process::serve(prepared(&format!("bad-{name}"), &config(legacy, app, shadow))).await;
     clients(&process, 4, "hi").await;
@@ -114,7 +96,7 @@ async fn at(name: &str, legacy: &Fake, app: &str, fails: bool) {
 async fn a_candidate_that_is_down() {
     let mut app = Fake::start(Vec::new()).await;
     app.down().await;
-    at("down", &legacy().await, &app.address.to_string(), true).await;
+    at("down", &legacy().await, app.address, true).await;
 }
 
 #[tokio::test]
@@ -193,7 +175,7 @@ async fn what_is_too_large_is_not_copied_and_counted() {
     ] {
         let legacy = Fake::json(200, &said).await;
         let shadow = format!("limits: {{ per_second: 10000, {limits} }}");
-        let yaml = config(&legacy, &app.address.to_string(), &shadow);
+        let yaml = config(&legacy, app.address, &shadow);
         let mut process = Process::serve(prepared(&format!("large-{name}"), &yaml)).await;
         for _ in 0..3 {
             let body = json!({"model": "agent", "input": question}).to_string();
@@ -242,7 +224,7 @@ async fn until(mut look: impl AsyncFnMut() -> bool) {
 #[tokio::test]
 async fn a_store_on_a_full_disk_costs_records_and_no_client() {
     let (legacy, app) = (legacy().await, Fake::json(200, &says::plain("responses", says::Act::Text)).await);
-    let yaml = config(&legacy, &app.address.to_string(), "record: { mode: full }, limits: { per_second: 10000 }");
+    let yaml = config(&legacy, app.address, "record: { mode: full }, limits: { per_second: 10000 }");
     let folder = prepared("full-disk", &yaml);
     let disk = SmallDisk::mount(&folder.join("store"));
     // Without a disk that is full, no file may have more than a mebibyte.
@@ -269,7 +251,7 @@ async fn a_store_on_a_full_disk_costs_records_and_no_client() {
 #[tokio::test]
 async fn a_store_that_is_locked_costs_no_client_and_no_count() {
     let (legacy, app) = (legacy().await, Fake::json(200, &says::plain("responses", says::Act::Text)).await);
-    let yaml = config(&legacy, &app.address.to_string(), "limits: { per_second: 10000 }");
+    let yaml = config(&legacy, app.address, "limits: { per_second: 10000 }");
     let mut process = Process::serve(prepared("locked", &yaml)).await;
     clients(&process, 4, "hi").await;
     let file = process.folder.join("store/cutover.db");
@@ -292,7 +274,7 @@ async fn a_store_that_is_locked_costs_no_client_and_no_count() {
 #[tokio::test]
 async fn a_store_that_is_gone_is_made_anew_and_no_client_notices() {
     let (legacy, app) = (legacy().await, Fake::json(200, &says::plain("responses", says::Act::Text)).await);
-    let yaml = config(&legacy, &app.address.to_string(), "limits: { per_second: 10000 }");
+    let yaml = config(&legacy, app.address, "limits: { per_second: 10000 }");
     let mut process = Process::serve(prepared("gone", &yaml)).await;
     clients(&process, 8, "hi").await;
     let store = process.folder.join("store");

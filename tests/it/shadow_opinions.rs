@@ -1,7 +1,8 @@
 //! Models that are asked about mirrored pairs, through fake OpenAI-compatible endpoints.
 
-use std::process::Command;
-
+use cutover::config;
+use cutover::store::{Day, Store};
+use cutover::telemetry::Metrics;
 use serde_json::{Value, json};
 
 use crate::support::{Client, Fake, Gateway, Process, Seen, Step, plain, says};
@@ -71,12 +72,7 @@ async fn reported(process: &mut Process, times: usize) -> Value {
     }
     process.signal("TERM");
     assert_eq!(process.ended().await, Some(0));
-    let report = Command::new(env!("CARGO_BIN_EXE_cutover"))
-        .args(["report", "agent", "--form", "json", "--config"])
-        .arg(process.file())
-        .output()
-        .unwrap();
-    serde_json::from_slice(&report.stdout).unwrap()
+    process.report()
 }
 
 const MIRRORED: &str = r#"cutover_shadow_requests_total{fate="mirrored",route="agent",why=""}"#;
@@ -93,6 +89,13 @@ async fn a_judge_is_blind_is_asked_in_both_orders_and_its_reasons_are_kept() {
     // The primary says the same twice, about which nobody need be asked.
     assert_eq!(measure("embedding")["noise"], 0);
     assert!(report["worst"].to_string().contains("it is polite"), "{}", report["worst"]);
+    // What was spent today is known to the next process.
+    let store = config::Store::Sqlite(process.folder.join("cutover.db"));
+    let store = Store::start(&store, Metrics::new().unwrap().live.store.clone()).unwrap();
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let today = Day { day: since.as_secs() / 86_400, ..Day::default() };
+    let spent = store.ask(move |kept| kept.spend("agent (llm_judge)", today)).await.unwrap();
+    assert_eq!((spent.requests, spent.tokens), (16, 1_600));
     let seen = judge.seen();
     let questions: Vec<_> = seen.iter().filter(|seen| seen.line() == "POST /v1/chat/completions").collect();
     assert_eq!(questions.len(), 16);

@@ -11,7 +11,7 @@ use cutover::store::{Record, Store, Which};
 use cutover::telemetry::Metrics;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Fake, Gateway, says};
+use crate::support::{Client, Fake, Gateway, mirrored, says};
 
 /// A folder of one test, gone with it.
 struct Folder(PathBuf);
@@ -71,22 +71,7 @@ impl Drop for Folder {
 }
 
 fn config(legacy: &Fake, app: &Fake, store: &Path, more: &str) -> String {
-    format!(
-        "auth: anonymous
-backends:
-  legacy: {{ url: 'http://{}/invocations', dialect: chat_agent, credential: none }}
-  app: {{ url: 'http://{}/responses', dialect: responses, credential: none }}
-routes:
-  - name: agent
-    match: {{ model: agent }}
-    split: {{ legacy: 1 }}
-    shadow: {{ to: app, sample: 100%, side_effects: none, {more} }}
-store: 'sqlite:{}'
-",
-        legacy.address,
-        app.address,
-        store.display()
-    )
+    mirrored(legacy, app.address, store.display(), more)
 }
 
 async fn agents() -> (Fake, Fake) {
@@ -110,18 +95,18 @@ async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// How many requests have been mirrored, and compared.
-async fn mirrored(gateway: &Gateway) -> u64 {
+async fn mirrored_so_far(gateway: &Gateway) -> u64 {
     let text = Client::new(gateway.admin).get("/metrics").await.text();
     let line = text.lines().find(|line| line.contains(r#"fate="mirrored""#)).unwrap();
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 async fn ask(gateway: &Gateway, times: u64) {
-    let before = mirrored(gateway).await;
+    let before = mirrored_so_far(gateway).await;
     for _ in 0..times {
         assert_eq!(gateway.client().header("x-request-id", "abc").post("/v1/responses", ASK).await.status, 200);
     }
-    until(async || (mirrored(gateway).await == before + times).then_some(())).await;
+    until(async || (mirrored_so_far(gateway).await == before + times).then_some(())).await;
 }
 
 #[tokio::test]

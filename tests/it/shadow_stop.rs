@@ -1,29 +1,15 @@
 //! When the gateway stops, every request that came is in the report, whatever its copy was waiting for.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Fake, Process, Step, plain, says};
+use crate::support::{Fake, Process, Step, mirrored, plain, says};
 
 const TEXT: &str = r#"{"model":"agent","input":"hi"}"#;
 
 fn config(legacy: &Fake, app: &Fake, shadow: &str) -> String {
-    format!(
-        "auth: anonymous
-backends:
-  legacy: {{ url: 'http://{}/invocations', dialect: chat_agent, credential: none }}
-  app: {{ url: 'http://{}/responses', dialect: responses, credential: none }}
-routes:
-  - name: agent
-    match: {{ model: agent }}
-    split: {{ legacy: 1 }}
-    shadow: {{ to: app, sample: 100%, side_effects: none, {shadow} }}
-store: 'sqlite:cutover.db'
-",
-        legacy.address, app.address
-    )
+    mirrored(legacy, app.address, "cutover.db", shadow)
 }
 
 async fn legacy() -> Fake {
@@ -44,13 +30,7 @@ async fn ask(process: &Process, times: usize) {
 
 /// What the report says when the gateway has stopped: requests, those that were compared, and those that were shed.
 fn reported(process: &Process) -> (u64, u64, u64) {
-    let report = Command::new(env!("CARGO_BIN_EXE_cutover"))
-        .args(["report", "agent", "--form", "json", "--config"])
-        .arg(process.file())
-        .output()
-        .unwrap();
-    assert!(report.status.success(), "{}", String::from_utf8_lossy(&report.stderr));
-    let report: Value = serde_json::from_slice(&report.stdout).unwrap();
+    let report = process.report();
     let shed = report["funnel"]["left_out"].as_array().unwrap().iter().find(|left| left[0] == "shed").unwrap();
     let number = |value: &Value| value.as_u64().unwrap();
     (number(&report["funnel"]["requests"]), number(&report["tally"]["exchanges"]), number(&shed[1]))

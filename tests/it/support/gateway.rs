@@ -124,3 +124,21 @@ routes:
         fake.address
     )
 }
+
+/// The config of the route `agent` from a ChatAgent to Responses, all of it mirrored, with more for the shadow.
+pub fn mirrored(legacy: &Fake, app: SocketAddr, store: impl std::fmt::Display, shadow: &str) -> String {
+    format!(
+        "auth: anonymous
+backends:
+  legacy: {{ url: 'http://{}/invocations', dialect: chat_agent, credential: none }}
+  app: {{ url: 'http://{app}/responses', dialect: responses, credential: none }}
+routes:
+  - name: agent
+    match: {{ model: agent }}
+    split: {{ legacy: 1 }}
+    shadow: {{ to: app, sample: 100%, side_effects: none, {shadow} }}
+store: 'sqlite:{store}'
+",
+        legacy.address
+    )
+}

@@ -11,5 +11,5 @@ pub mod says;
 pub use client::{Answer, Client, read};
 pub use fake::{Fake, Seen, Step};
 pub use fake::{chunked, plain};
-pub use gateway::{Gateway, one_backend};
+pub use gateway::{Gateway, mirrored, one_backend};
 pub use process::{Process, folder, with_ports};

@@ -110,6 +110,17 @@ impl Process {
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 
+    /// What `cutover report` says of the route `agent`, as JSON.
+    pub fn report(&self) -> serde_json::Value {
+        let report = Command::new(env!("CARGO_BIN_EXE_cutover"))
+            .args(["report", "agent", "--form", "json", "--config"])
+            .arg(self.file())
+            .output()
+            .unwrap();
+        assert!(report.status.success(), "{}", String::from_utf8_lossy(&report.stderr));
+        serde_json::from_slice(&report.stdout).unwrap()
+    }
+
     /// The most memory that it has had so far, in MiB.
     pub fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
