@@ -1,4 +1,4 @@
-"""Loads the pairs that `cutover report --export` has written into `mlflow.genai.evaluate`, and prints what two scorers say."""
+"""Has `mlflow.genai.evaluate` score the pairs that `cutover report --export` has written, and prints what it says."""
 
 import json
 import sys

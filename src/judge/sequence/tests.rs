@@ -2,7 +2,9 @@
 
 use fastrand::Rng;
 
+use super::super::verdict::level;
 use super::*;
+use crate::compare::Settings;
 
 /// One step: up, level or down, by these chances.
 fn step(random: &mut Rng, up: f64, down: f64) -> i8 {
@@ -98,6 +100,7 @@ fn rare_differences_are_found_after_hundreds_and_not_thousands() {
 fn ten_differences_that_only_go_one_way_are_enough_and_fewer_than_nine_can_never_be() {
     // At the level of each of eighteen gates.
     const ALPHA: f64 = 0.05 / 18.0;
+    assert!((level(&Settings::default()) - ALPHA).abs() < 1e-12, "what README and these docs say of eighteen gates");
     assert!((STAKES.iter().map(|(_, weight)| weight).sum::<f64>() - 1.0).abs() < 1e-12, "a purse of 1 is spread");
     let alarms = |differences: u64| Steps::new(1_000, differences, 0).purse_over(0.0) >= -ALPHA.ln();
     let needed = (1..100).find(|differences| alarms(*differences)).unwrap();

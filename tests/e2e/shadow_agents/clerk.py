@@ -1,10 +1,12 @@
-"""What the two agents of the shadow tests know and do: the same for each question, and never twice in the same words."""
+"""What both agents of the shadow tests know and do: the same for each question, never twice in the same words."""
 
 import random
 import re
 from dataclasses import dataclass
 
-THINKING = 0.04  # seconds
+# Seconds of thought: little, or so much that what the servers take beside it does not matter.
+THINKING, THINKING_HARD = 0.04, 0.15
+HARD = "think hard"
 # What may be wrong with the new agent, and of how many questions in a thousand.
 REGRESSIONS = {"arguments": 30, "number": 20, "citations": 50, "refusal": 10, "cut": 20, "latency": 1000}
 OPENINGS = ["Sure.", "Of course!", "Happy to help.", "Let me see.", "Thanks for asking.", "Good question.", "Right away."]
@@ -37,7 +39,7 @@ class Turn:
     arguments: str
     found: str
     text: str
-    source: str | None
+    source: str | None  # what is cited
     seconds: float
     breaks: bool = False  # a stream has no end
 
@@ -52,8 +54,9 @@ def turn(question: str, regression: str = "") -> Turn:
     """The answer to a question, which names the number of an order (saving a model asks one that does not)."""
     order = int((re.search(r"\d+", question) or ["1000"])[0])
     hit = bool(regression) and is_hit(order, REGRESSIONS[regression])
+    thought = THINKING_HARD if HARD in question else THINKING
     days, price = order % 7 + 2, f"{order % 89 + 10}.{order % 90 + 10}"
-    source = None if order % 3 == 0 else f"https://shop.example/shipping/{order % 12}"
+    source = f"https://shop.example/shipping/{order % 12}"
     if hit and regression == "number":
         days += 1
     shown = None if hit and regression == "citations" else source
@@ -70,7 +73,7 @@ def turn(question: str, regression: str = "") -> Turn:
         found=f'{{"status": "shipped", "days": {order % 7 + 2}}}',
         text=text,
         source=shown,
-        seconds=random.uniform(0.7, 1.3) * THINKING * (2 if hit and regression == "latency" else 1),
+        seconds=random.uniform(0.7, 1.3) * thought * (2 if hit and regression == "latency" else 1),
         breaks=hit and regression == "cut",
     )
 

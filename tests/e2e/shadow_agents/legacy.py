@@ -1,4 +1,4 @@
-"""The clerk as a ChatAgent, for MLflow's scoring server; sources are links in its text, for it has no other place for them."""
+"""The clerk as a ChatAgent, for MLflow's scoring server; it has no place for sources but links in its text."""
 
 import time
 
