@@ -34,6 +34,9 @@
 //! count towards a pass, not only those that were asked twice. (The two purses are averaged, so that together they still
 //! are a fair bet.)
 //!
+//! A verdict is of the moment: just over the edge, the next exchanges may take a fail back for a while. The promise is of all
+//! moments together, so whoever stops at the first fail is as safe as whoever waits.
+//!
 //! With changing agents the promises are these: no false alarm while there is no difference; no pass while the difference is
 //! over what is tolerated all along. A candidate that was repaired deserves a new tally.
 
