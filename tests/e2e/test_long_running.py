@@ -143,6 +143,16 @@ def test_a_fetched_answer_is_the_one_that_was_streamed(talk, client):
     assert [item["type"] for item in found["output"]].count("function_call") == calls
 
 
+def test_who_asks_to_see_the_agents_own_calls_sees_them_on_coming_back_as_well(client):
+    ask = {"extra_headers": {"x-cutover-show": "server_tools"}}
+    *_, last = begin(client, "tools", stream=True, **ask)
+    kinds = [item.type for item in last.response.output]
+    assert kinds == ["function_call", "function_call_output", "message"]
+    found = client.responses.retrieve(last.response.id, **ask)
+    assert [item.type for item in found.output] == kinds
+    assert [item.type for item in client.responses.retrieve(last.response.id).output] == ["message"]
+
+
 def test_an_answer_without_a_word_is_there_when_it_is(client):
     found = until_done(client, begin(client, "empty").id)
     assert (found.status, found.output, found.error) == ("completed", [], None)
