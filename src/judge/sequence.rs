@@ -55,6 +55,19 @@ const STAKES: [(f64, f64); 14] = [
     (0.005, 0.025),
 ];
 
+/// The same for bets on how often something happens that is hardly ever to happen at all. There a stake is lost by nearly every
+/// observation and pays a thousandfold, so small ones find most.
+const RARE: [(f64, f64); 8] = [
+    (0.90, 0.10),
+    (0.30, 0.10),
+    (0.10, 0.15),
+    (0.05, 0.15),
+    (0.025, 0.15),
+    (0.012, 0.15),
+    (0.006, 0.10),
+    (0.003, 0.10),
+];
+
 /// Observations that are each -1, 0 or 1, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Steps {
@@ -103,15 +116,17 @@ impl Steps {
     /// What has become of a purse of 1 that was staked on a mean over `m`, as its logarithm.
     #[must_use]
     pub fn purse_over(&self, m: f64) -> f64 {
-        let least = if self.both_ways { -1.0 } else { 0.0 };
-        purse(self.up, self.level, self.down, m, least)
+        match self.both_ways {
+            true => purse(&STAKES, self.up, self.level, self.down, m, -1.0),
+            false => purse(&RARE, self.up, self.level, self.down, m, 0.0),
+        }
     }
 
     /// What has become of a purse of 1 that was staked on a mean under `m`, as its logarithm.
     #[must_use]
     pub fn purse_under(&self, m: f64) -> f64 {
         // The same bet in a mirror, where no observation is under -1.
-        purse(self.down, self.level, self.up, -m, -1.0)
+        purse(&STAKES, self.down, self.level, self.up, -m, -1.0)
     }
 
     /// The mean is over this, with the chance of `alpha` of ever being wrong.
@@ -147,7 +162,7 @@ pub(super) fn turning_point(far: f64, near: f64, refuted: impl Fn(f64) -> bool) 
 /// The logarithm of a purse that bets on a mean over `m` of observations of at least `least`.
 ///
 /// A stake `f` is the part that is lost by the worst observation, so it wins `f · (x − m) / (m − least)` by any other.
-fn purse(up: f64, level: f64, down: f64, m: f64, least: f64) -> f64 {
+fn purse<const N: usize>(stakes: &[(f64, f64); N], up: f64, level: f64, down: f64, m: f64, least: f64) -> f64 {
     let room = m - least;
     if room <= 0.0 {
         // A mean under the least that can be is refuted by anything, and by nothing.
@@ -157,7 +172,7 @@ fn purse(up: f64, level: f64, down: f64, m: f64, least: f64) -> f64 {
         true => times * (stake * (outcome - m) / room).ln_1p(),
         false => 0.0,
     };
-    let purses = STAKES
+    let purses = stakes
         .map(|(stake, weight)| won(up, 1.0, stake) + won(level, 0.0, stake) + won(down, -1.0, stake) + f64::ln(weight));
     ln_sum(&purses)
 }

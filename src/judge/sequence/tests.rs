@@ -101,11 +101,33 @@ fn ten_differences_that_only_go_one_way_are_enough_and_fewer_than_nine_can_never
     // At the level of each of eighteen gates.
     const ALPHA: f64 = 0.05 / 18.0;
     assert!((level(&Settings::default()) - ALPHA).abs() < 1e-12, "what README and these docs say of eighteen gates");
-    assert!((STAKES.iter().map(|(_, weight)| weight).sum::<f64>() - 1.0).abs() < 1e-12, "a purse of 1 is spread");
+    for stakes in [&STAKES[..], &RARE[..]] {
+        assert!((stakes.iter().map(|(_, weight)| weight).sum::<f64>() - 1.0).abs() < 1e-12, "a purse of 1 is spread");
+    }
     let alarms = |differences: u64| Steps::new(1_000, differences, 0).purse_over(0.0) >= -ALPHA.ln();
     let needed = (1..100).find(|differences| alarms(*differences)).unwrap();
     assert_eq!(needed, 10);
     // Heads in a row are that likely; an alarm at more likely sights would break the promise.
     let least = (1..100).find(|heads| 0.5_f64.powi(*heads) <= ALPHA).unwrap();
     assert_eq!(least, 9);
+}
+
+#[test]
+fn what_is_hardly_ever_to_happen_is_found_soon_where_it_does_and_hardly_ever_where_it_does_not() {
+    const ALPHA: f64 = 0.05 / 18.0;
+    let alarms = |steps: &Steps| steps.purse_over(0.001) >= -ALPHA.ln();
+    // No bet does better on the average than the odds between what is and what is held against it: 420 here.
+    let found = first(|all| alarms(&Steps::share(all, all / 100)));
+    assert!(found <= 600, "1 %: {found}");
+    let mut alarmed = 0;
+    for run in 0..400 {
+        let (mut random, mut steps, mut ever) = (Rng::with_seed(run), Steps::share(0, 0), false);
+        for _ in 0..3_000 {
+            take(&mut steps, step(&mut random, 0.001, 0.0));
+            ever |= steps.up > 0.0 && alarms(&steps);
+        }
+        alarmed += u32::from(ever);
+    }
+    // One is expected at most.
+    assert!(alarmed <= 5, "{alarmed} of 400");
 }
