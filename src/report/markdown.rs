@@ -136,7 +136,7 @@ fn course(report: &Report, out: &mut String) -> std::fmt::Result {
         }
         writeln!(out)?;
     }
-    if let (Some(exchanges), Some(judged)) = (report.settled(), report.ranked().first()) {
+    if let (Some(exchanges), Some(judged)) = (report.settled(), report.deciding()) {
         writeln!(
             out,
             "`{}`: {} since exchange {} at the latest.\n",

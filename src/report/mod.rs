@@ -143,7 +143,7 @@ impl Report {
     pub fn since(mut self, mut moments: Vec<Moment>, settings: &Settings) -> Self {
         let Some([first, last]) = self.period else { return self };
         moments.push(Moment { at: last, tally: self.tally.clone() });
-        let measure = self.ranked().first().map(|judged| judged.measure.clone()).unwrap_or_default();
+        let measure = self.deciding().map(|judged| judged.measure.clone()).unwrap_or_default();
         self.history = history(&measure, moments.iter().map(|moment| &moment.tally), settings);
         self.history.dedup_by_key(|point| point.exchanges);
         self.days = by_day(&moments, first, settings);
@@ -157,6 +157,17 @@ impl Report {
         let open = |judged: &&&Judged| matches!(judged.verdict, Verdict::Fail | Verdict::Marginal);
         let telling: Vec<_> = ranked.iter().filter(told).filter(open).take(4).copied().collect();
         if telling.is_empty() { ranked.iter().filter(told).take(1).copied().collect() } else { telling }
+    }
+
+    /// The measure that matters most: the first that needs looking at, or where all pass, the one that is nearest to what is
+    /// tolerated.
+    fn deciding(&self) -> Option<&Judged> {
+        let ranked = self.ranked();
+        let passes = |judged: &&&Judged| judged.gates && judged.compared > 0 && judged.verdict == Verdict::Pass;
+        let first = ranked.first().filter(|first| !passes(first));
+        let nearness = |judged: &Judged| judged.interval[1] / judged.tolerated.max(1e-9);
+        let nearest = || ranked.iter().filter(passes).max_by(|a, b| nearness(a).total_cmp(&nearness(b)));
+        first.or_else(nearest).copied()
     }
 
     /// How the measure that matters most came to its verdict: how many exchanges it took, where it is certain.

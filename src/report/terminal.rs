@@ -125,7 +125,7 @@ fn course(report: &Report, out: &mut String) -> std::fmt::Result {
             times(cost)
         )?;
     }
-    if let (Some(exchanges), Some(judged)) = (report.settled(), report.ranked().first()) {
+    if let (Some(exchanges), Some(judged)) = (report.settled(), report.deciding()) {
         writeln!(
             out,
             "\n{}: {} since exchange {} at the latest",
@@ -156,9 +156,10 @@ fn funnel(report: &Report, out: &mut String) -> std::fmt::Result {
     if funnel.requests == 0 {
         return Ok(());
     }
+    let others = if funnel.kept() < funnel.requests { "; the others were not, because" } else { "" };
     writeln!(
         out,
-        "\n{} requests, of which {} were mirrored; the others were not, because",
+        "\n{} requests, of which {} were mirrored{others}",
         grouped(funnel.requests),
         grouped(funnel.kept())
     )?;

@@ -72,7 +72,7 @@ pub(super) fn cost(report: &Report, out: &mut String) -> Result {
 }
 
 pub(super) fn trend(report: &Report, out: &mut String) -> Result {
-    let Some(deciding) = report.ranked().into_iter().next() else { return Ok(()) };
+    let Some(deciding) = report.deciding() else { return Ok(()) };
     let svg = plot::trend(&report.history, deciding.tolerated);
     if svg.is_empty() {
         return Ok(());
@@ -91,7 +91,8 @@ pub(super) fn trend(report: &Report, out: &mut String) -> Result {
 }
 
 pub(super) fn days(report: &Report, out: &mut String) -> Result {
-    if report.days.is_empty() {
+    // A day alone is told above.
+    if report.days.len() < 2 {
         return Ok(());
     }
     write!(
