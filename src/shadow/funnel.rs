@@ -100,7 +100,7 @@ impl Fate {
             Self::TooLarge => "it is larger than what is copied",
             Self::Paused => "the candidate is left alone for a while",
             Self::OverBudget => "the day's budget is used up",
-            Self::Shed => "there was no room for it",
+            Self::Shed => "there was no room for it, or no time before the gateway stopped",
         }
     }
 

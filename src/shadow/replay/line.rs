@@ -54,6 +54,9 @@ struct Fields<'a> {
     databricks_request_id: Option<&'a RawValue>,
     #[serde(borrow)]
     execution_duration_ms: Option<&'a RawValue>,
+    /// The same in tables that an endpoint writes without an AI Gateway.
+    #[serde(borrow)]
+    execution_time_ms: Option<&'a RawValue>,
     /// Of our exports: the request's body.
     #[serde(borrow)]
     inputs: Option<&'a RawValue>,
@@ -116,7 +119,8 @@ impl Recorded {
         let Some(request) = fields.request else {
             return Self::new(id, Bytes::copy_from_slice(line.as_bytes()), None, chat, None, None);
         };
-        let took = fields.execution_duration_ms.and_then(text).and_then(|text| text.parse().ok());
+        let took = fields.execution_duration_ms.or(fields.execution_time_ms);
+        let took = took.and_then(text).and_then(|text| text.parse().ok());
         let answer = answered(fields.status_code.and_then(text), fields.response.map(document))?;
         Self::new(id, document(request), None, chat, answer, took)
     }
@@ -133,7 +137,8 @@ impl Recorded {
         let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
         let request = column("request").ok_or("has nothing in the column `request`")?;
         let id = column("request_id").or_else(|| column("databricks_request_id")).map(str::to_owned);
-        let took = column("execution_duration_ms").and_then(|took| took.parse().ok());
+        let took = column("execution_duration_ms").or_else(|| column("execution_time_ms"));
+        let took = took.and_then(|took| took.parse().ok());
         let answer = answered(column("status_code").map(str::to_owned), column("response").map(bytes))?;
         Self::new(id, bytes(request), None, chat, answer, took)
     }
@@ -254,6 +259,8 @@ mod tests {
         };
         let recorded = row(&["r-1", r#"{"input":"hi"}"#, r#"{"output":[]}"#, "12"]).unwrap();
         assert_eq!((recorded.id.as_deref(), recorded.took), (Some("r-1"), Some(12.0)));
+        let line = r#"{"request":{"input":"hi"},"response":"{}","execution_time_ms":7}"#;
+        assert_eq!(read(line).unwrap().took, Some(7.0));
         assert!(row(&["r-1", ""]).unwrap_err().contains("nothing in the column `request`"));
     }
 
