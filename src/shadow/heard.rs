@@ -15,11 +15,11 @@ use crate::upstream::{self, Backend, Call, Feed, Form, Reply};
 /// How many bytes of a stream are read for each byte of content that is allowed: the framing around short deltas.
 const FRAMING: u64 = 64;
 
-/// Bytes of a stream that are read as fast as they come; no agent says much more.
-const AT_ONCE: u64 = 256 << 10;
+/// Bytes of a stream that are read as fast as they come: some hundred words in the frames of a stream.
+const AT_ONCE: u64 = 64 << 10;
 
-/// Bytes that all copies together read in a second, of what their streams say beyond that.
-const PER_SECOND: u64 = 8 << 20;
+/// Bytes that all copies of a mirror together read in a second, of what their streams say beyond that: some 20,000 events.
+const PER_SECOND: u64 = 4 << 20;
 
 /// The turns in which streams are read that say more than agents do: whoever floods gets a small part of the processor,
 /// for clients need it.
@@ -140,8 +140,10 @@ pub(super) struct Heard {
 impl Heard {
     fn of(answer: &Answer) -> Self {
         let failure = answer.failure.as_ref();
-        // Whatever it said, it is there; what is wrong with it is for the comparison to say.
-        let unwell = failure.filter(|error| answer.items.is_empty() && is_unwell(error));
+        // Whatever it said, it is there, and what is wrong with it is for the comparison to say; but who says too much, or
+        // never comes to an end, takes more than it gives.
+        let endless = |error: &Error| matches!(error.kind(), Kind::TotalTimeout | Kind::BackendGarbage);
+        let unwell = failure.filter(|error| (answer.items.is_empty() || endless(error)) && is_unwell(error));
         let wait = |error: &Error| {
             let seconds = error.wait().filter(|_| error.kind() == Kind::RateLimited);
             Duration::from_secs(seconds.unwrap_or_default().into())

@@ -107,7 +107,9 @@ async fn a_candidate_that_hangs() {
 
 #[tokio::test]
 async fn a_candidate_that_is_slow() {
-    let answer = plain(200, "application/json", &says::plain("responses", says::Act::Text));
+    // A connection that closes behind an answer is said to: the next copy must not be sent on it.
+    let body = says::plain("responses", says::Act::Text);
+    let answer = plain(200, "application/json\r\nconnection: close", &body);
     let (head, rest) = answer.split_at(answer.len() / 2);
     let steps = vec![
         Step::Wait(Duration::from_millis(200)),
