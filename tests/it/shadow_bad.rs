@@ -28,10 +28,16 @@ fn prepared(name: &str, yaml: &str) -> PathBuf {
     folder
 }
 
+/// The agent that answers clients. Its connections close behind an answer, and say so: what is told of clients here is
+/// about mirrors, not about connections that close unannounced.
 async fn legacy() -> Fake {
-    Fake::with(|body| match body.contains("\"stream\":true") {
-        true => vec![Step::Write(chunked(says::frames("chat_agent", says::Act::Text).concat().as_bytes(), true))],
-        false => vec![Step::Write(plain(200, "application/json", &says::plain("chat_agent", says::Act::Text)))],
+    let closing = |answer: Vec<u8>| {
+        let answer = String::from_utf8(answer).unwrap();
+        vec![Step::Write(answer.replacen("\r\n", "\r\nconnection: close\r\n", 1).into_bytes())]
+    };
+    Fake::with(move |body| match body.contains("\"stream\":true") {
+        true => closing(chunked(says::frames("chat_agent", says::Act::Text).concat().as_bytes(), true)),
+        false => closing(plain(200, "application/json", &says::plain("chat_agent", says::Act::Text))),
     })
     .await
 }
