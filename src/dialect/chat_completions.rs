@@ -32,6 +32,10 @@ impl Dialect for ChatCompletions {
         chat_messages::read(self, body)
     }
 
+    fn read_around<'a>(&self, body: &Body<'a>) -> Result<Request<'a>, Error> {
+        chat_messages::read_around(self, body)
+    }
+
     fn write_request(
         &self,
         request: &Request<'_>,

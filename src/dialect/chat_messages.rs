@@ -20,7 +20,7 @@ pub(super) use frames::{fail_as_openai, finish_stream, write_body, write_frame};
 pub(super) use history::read as read_history;
 pub(super) use lines::{Line, Style, lines, role_name, system_lines, text_only};
 pub(super) use path::Path;
-pub(super) use request::{Extras, encode, envelope, note_rest, read, read_params, refuse_opaque};
+pub(super) use request::{Extras, encode, envelope, note_rest, read, read_around, read_params, refuse_opaque};
 pub(super) use rows::unwrap;
 pub(super) use shapes::{DatabricksOutput, Fault, Minted, TokenUsage, WholeCall};
 pub(super) use tools::{ChoiceLine, ToolLine, tool_lines};

@@ -88,6 +88,14 @@ pub trait Dialect: Send + Sync + 'static {
     /// `InvalidField` or `UnsupportedField` with the path of the field at fault, as the client wrote it.
     fn read_request<'a>(&self, body: &Body<'a>) -> Result<Request<'a>, Error>;
 
+    /// Reads a client's request but for its conversation, which passes as it is.
+    ///
+    /// # Errors
+    /// As [`read_request`](Self::read_request), and none for what is not read.
+    fn read_around<'a>(&self, body: &Body<'a>) -> Result<Request<'a>, Error> {
+        self.read_request(body)
+    }
+
     /// Writes the request for a backend. [`admit`] has been asked before, so what this dialect refuses is not there.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use super::{
 
 mod answer;
 mod backend_request;
+mod frames;
 mod input;
 mod item;
 mod lowered;
@@ -102,6 +103,10 @@ impl Dialect for Responses {
 
     fn read_request<'a>(&self, body: &Body<'a>) -> Result<Request<'a>, Error> {
         request::read(body)
+    }
+
+    fn read_around<'a>(&self, body: &Body<'a>) -> Result<Request<'a>, Error> {
+        request::read_around(body)
     }
 
     fn write_request(

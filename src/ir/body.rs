@@ -81,14 +81,16 @@ impl<'a> Body<'a> {
     /// The value at a dotted path (`custom_inputs.thread_id`) if it is a non-empty string, a number or a boolean.
     #[must_use]
     pub fn scalar_at(&self, path: &str) -> Option<Str<'a>> {
-        let mut steps = path.split('.');
-        let mut value = self.given(steps.next()?)?;
-        for step in steps {
+        let (first, mut rest) = step(path);
+        let mut value = self.given(first)?;
+        while let Some(path) = rest {
+            let (name, next) = step(path);
+            rest = next;
             let inner = serde_json::from_str::<Fields<'a>>(value.get()).ok()?;
-            value = inner.0.iter().rev().find(|(key, _)| key == step).map(|(_, value)| *value)?;
+            value = inner.0.iter().rev().find(|(key, _)| *key == *name).map(|(_, value)| *value)?;
         }
         match value.get().as_bytes().first()? {
-            b'"' => serde_json::from_str::<Str<'a>>(value.get()).ok().filter(|text| !text.is_empty()),
+            b'"' => Str::of(value).filter(|text| !text.is_empty()),
             b'{' | b'[' | b'n' => None,
             _ => Some(Str::from(value.get())),
         }
@@ -125,9 +127,16 @@ impl<'a> Body<'a> {
     }
 
     fn refuse_doubles(&self) -> Result<(), Error> {
-        let mut names = HashSet::with_capacity(self.fields.len());
-        for (key, _) in &self.fields {
-            if !names.insert(&**key) {
+        /// So few are compared with each other sooner than hashed.
+        const FEW: usize = 24;
+        let few = self.fields.len() <= FEW;
+        let mut names = HashSet::with_capacity(if few { 0 } else { self.fields.len() });
+        for (place, (key, _)) in self.fields.iter().enumerate() {
+            let known = match few {
+                true => self.fields.iter().take(place).any(|(before, _)| *before == *key),
+                false => !names.insert(&**key),
+            };
+            if known {
                 return Err(Error::new(Kind::MalformedBody, format!("`{key}` is given twice")).param(&**key));
             }
             let twin = STEERING.iter().find(|name| name.eq_ignore_ascii_case(key) && *key != **name);
@@ -138,6 +147,12 @@ impl<'a> Body<'a> {
         }
         Ok(())
     }
+}
+
+/// The first step of a dotted path, and the rest if there is more.
+fn step(path: &str) -> (&str, Option<&str>) {
+    let dot = memchr::memchr(b'.', path.as_bytes());
+    dot.and_then(|dot| Some((path.get(..dot)?, path.get(dot + 1..)))).unwrap_or((path, None))
 }
 
 /// The one value of a field that something is decided by; `place` is its path.
@@ -161,8 +176,14 @@ fn folded(name: &str) -> impl Iterator<Item = char> {
     name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
-/// The deepest nesting of arrays and objects; strings are skipped, so brackets in them do not count.
+/// The deepest nesting of arrays and objects, or more where that is not too deep either; strings are skipped, so brackets
+/// in them do not count.
 fn depth(bytes: &[u8]) -> usize {
+    // Most bodies have too few brackets in all to be nested too deep.
+    let brackets = memchr::memchr2_iter(b'{', b'[', bytes).take(DEPTH + 1).count();
+    if brackets <= DEPTH {
+        return brackets;
+    }
     let (mut now, mut most) = (0_usize, 0_usize);
     let mut position = 0;
     while let Some(byte) = bytes.get(position) {

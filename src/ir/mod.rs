@@ -26,4 +26,4 @@ pub use opening::Opening;
 pub use request::{
     Call, CallOutput, Dropped, Format, Item, Message, Own, Part, Reasoning, Request, Role, Tool, ToolChoice,
 };
-pub use text::{Json, Str, json};
+pub use text::{Json, Long, Str, json};

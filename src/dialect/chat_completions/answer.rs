@@ -7,7 +7,7 @@ use super::chunk;
 use crate::dialect::chat_agent::AgentMessage;
 use crate::dialect::chat_messages::{self, Citation, Minted, TokenUsage, WholeCall};
 use crate::dialect::{Ask, Legacy, Shape};
-use crate::ir::{Answer, Finish, Piece};
+use crate::ir::{Answer, Finish, Long, Piece};
 
 #[derive(Serialize)]
 struct Completion<'a> {
@@ -33,7 +33,7 @@ struct Choice<'a> {
 #[derive(Serialize)]
 struct Message<'a> {
     role: &'static str,
-    content: Option<&'a str>,
+    content: Option<Long<'a>>,
     refusal: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reasoning_content: Option<&'a str>,
@@ -64,7 +64,7 @@ pub(super) fn write(answer: &Answer, ask: &Ask, out: &mut Vec<u8>) {
     let wordless = text.is_empty() && (!tool_calls.is_empty() || !refusal.is_empty());
     let message = Message {
         role: "assistant",
-        content: Some(text.as_str()).filter(|_| !wordless),
+        content: Some(Long(&text)).filter(|_| !wordless),
         refusal: given(&refusal),
         reasoning_content: given(&reasoning),
         tool_calls,

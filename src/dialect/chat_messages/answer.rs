@@ -15,6 +15,7 @@ use crate::ir::{Finish, Fragment, Json, Sink, Str};
 use crate::sse::Frame;
 
 mod loose;
+mod quick;
 mod slots;
 mod spoken;
 mod wire;
@@ -59,10 +60,15 @@ pub(crate) struct StreamReader {
     over: bool,
 }
 
+/// The text that bytes are; what is no text is no JSON either. Looked at once, where serde_json would look at each string.
+fn utf8(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or("not UTF-8")
+}
+
 /// Reads an answer that came in one body.
 pub(crate) fn read_answer(body: &[u8], out: &mut dyn Sink) {
     let mut reader = StreamReader::new(End::FinishReason);
-    if let Ok(true) = reader.json(body, Extent::Whole, WRAPPINGS, out) {
+    if let Ok(true) = reader.json(utf8(body), Extent::Whole, WRAPPINGS, out) {
         reader.finish(out);
     } else {
         reader.fail(Error::new(Kind::BackendGarbage, "the agent's answer is in no form that this gateway knows"), out);
@@ -77,7 +83,11 @@ impl Reader for StreamReader {
         if frame.is_done() {
             return self.finish(out);
         }
-        if let Err(error) = self.json(frame.data, Extent::TextInPieces, WRAPPINGS, out) {
+        let text = utf8(frame.data);
+        if let Some(more) = quick::more(text) {
+            return self.more(more, out);
+        }
+        if let Err(error) = self.json(text, Extent::TextInPieces, WRAPPINGS, out) {
             let message = "the agent's endpoint sent an event that is not JSON";
             let doubled = backend_error::doubled(&error);
             self.fail(doubled.unwrap_or_else(|| Error::new(Kind::BackendGarbage, message).because(error)), out);
@@ -99,47 +109,55 @@ impl StreamReader {
         Self { end, slots: Slots::default(), begun: false, finished: false, over: false }
     }
 
+    fn more(&mut self, more: quick::More<'_>, out: &mut dyn Sink) {
+        self.begin(more.answer.as_deref(), out);
+        if !more.text.is_empty() {
+            self.finished = false;
+            out.push(Fragment::Text { item: more.item, delta: more.text });
+        }
+    }
+
     /// Takes in one JSON text, in at most so many `wrappings`; false if it is nothing that we know.
     fn json(
         &mut self,
-        bytes: &[u8],
+        text: &str,
         extent: Extent,
         wrappings: usize,
         out: &mut dyn Sink,
     ) -> Result<bool, serde_json::Error> {
         let Some(inner) = wrappings.checked_sub(1) else { return Ok(false) };
-        match bytes.trim_ascii_start().first() {
-            Some(b'{') => match serde_json::from_slice::<Payload<'_>>(bytes) {
-                Ok(payload) => Ok(self.payload(bytes, &payload, extent, inner, out)),
+        match text.as_bytes().trim_ascii_start().first() {
+            Some(b'{') => match serde_json::from_str::<Payload<'_>>(text) {
+                Ok(payload) => Ok(self.payload(text, &payload, extent, inner, out)),
                 Err(error) if error.is_data() && backend_error::doubled(&error).is_none() => Ok(false),
                 Err(error) => Err(error),
             },
             Some(b'[') => {
                 let mut known = false;
-                each(serde_json::from_slice(bytes)?, |element| {
-                    known |= self.json(element.get().as_bytes(), extent, inner, out).unwrap_or(false);
+                each(serde_json::from_str(text)?, |element| {
+                    known |= self.json(element.get(), extent, inner, out).unwrap_or(false);
                 });
                 Ok(known)
             }
             Some(b'"') => {
-                let content = serde_json::from_slice(bytes)?;
+                let content = serde_json::from_str(text)?;
                 self.said(&Said { content: Some(content), ..Said::default() }, extent, out);
                 Ok(true)
             }
-            _ => serde_json::from_slice::<IgnoredAny>(bytes).map(|_| false),
+            _ => serde_json::from_str::<IgnoredAny>(text).map(|_| false),
         }
     }
 
     fn payload(
         &mut self,
-        bytes: &[u8],
+        text: &str,
         payload: &Payload<'_>,
         extent: Extent,
         wrappings: usize,
         out: &mut dyn Sink,
     ) -> bool {
         if payload.is_failure() {
-            let failure = serde_json::from_slice(bytes).ok().and_then(backend_error::in_band);
+            let failure = serde_json::from_str(text).ok().and_then(backend_error::in_band);
             self.fail(failure.unwrap_or_else(|| backend_error::failed("")), out);
             return true;
         }
@@ -159,7 +177,7 @@ impl StreamReader {
         }
         let predicted = payload
             .predictions
-            .is_some_and(|predicted| self.json(predicted.get().as_bytes(), extent, wrappings, out).unwrap_or(false));
+            .is_some_and(|predicted| self.json(predicted.get(), extent, wrappings, out).unwrap_or(false));
         self.finish_reason(payload.finish_reason.given(), out);
         self.beside(payload, out);
         if extent != Extent::Whole && !predicted && payload.is_unknown() {

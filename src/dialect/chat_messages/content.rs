@@ -41,7 +41,7 @@ struct ImageUrl<'a> {
 /// Reads a content; `path` is its place.
 pub(super) fn read<'a>(content: &'a RawValue, path: &Path<'_>) -> Result<Vec<Part<'a>>, Error> {
     match content.get().as_bytes().first() {
-        Some(b'"') => Ok(vec![Part::Text(path.read(content, WANTED)?)]),
+        Some(b'"') => Ok(vec![Part::Text(path.text(content, WANTED)?)]),
         Some(b'[') => {
             let parts: Vec<&'a RawValue> = path.read(content, WANTED)?;
             parts.into_iter().enumerate().map(|(index, raw)| part(raw, &path.index(index))).collect()
@@ -52,11 +52,11 @@ pub(super) fn read<'a>(content: &'a RawValue, path: &Path<'_>) -> Result<Vec<Par
 
 fn part<'a>(raw: &'a RawValue, path: &Path<'_>) -> Result<Part<'a>, Error> {
     if raw.get().starts_with('"') {
-        return Ok(Part::Text(path.read(raw, "a part")?));
+        return Ok(Part::Text(path.text(raw, "a part")?));
     }
     let wire: Wire<'a> = path.read(raw, "a part object")?;
     let kind: Str<'a> = match (wire.r#type, wire.text) {
-        (Some(kind), _) => path.field("type").read(kind, "a string")?,
+        (Some(kind), _) => path.field("type").text(kind, "a string")?,
         (None, Some(_)) => "text".into(),
         (None, None) => return Err(path.field("type").must_be("the kind of the part, such as `text`")),
     };
@@ -83,7 +83,7 @@ fn image<'a>(wire: &Wire<'a>, path: &Path<'_>) -> Result<Part<'a>, Error> {
 }
 
 fn string<'a>(value: Option<&'a RawValue>, path: &Path<'_>) -> Result<Str<'a>, Error> {
-    value.map_or_else(|| Err(path.must_be("a string")), |value| path.read(value, "a string"))
+    value.map_or_else(|| Err(path.must_be("a string")), |value| path.text(value, "a string"))
 }
 
 fn object<'a>(value: Option<&'a RawValue>, path: &Path<'_>) -> Result<&'a RawValue, Error> {

@@ -57,19 +57,27 @@ struct WireFunction<'a> {
 
 /// Reads a list of messages; `path` is its place.
 pub(crate) fn read<'a>(list: &'a RawValue, path: &Path<'_>) -> Result<Vec<Item<'a>>, Error> {
-    let messages: Vec<&'a RawValue> = path.read(list, "a list of messages")?;
+    let messages = match serde_json::from_str::<Vec<Wire<'a>>>(list.get()) {
+        Ok(messages) => messages,
+        Err(_) => one_by_one(list, path)?,
+    };
     let mut items = Vec::with_capacity(messages.len());
-    for (index, message) in messages.into_iter().enumerate() {
-        let path = path.index(index);
-        read_message(&path.read(message, "a message object")?, &path, &mut items)?;
+    for (index, message) in messages.iter().enumerate() {
+        read_message(message, &path.index(index), &mut items)?;
     }
     Ok(items)
+}
+
+/// The slow way, which can name the message that is none.
+fn one_by_one<'a>(list: &'a RawValue, path: &Path<'_>) -> Result<Vec<Wire<'a>>, Error> {
+    let messages: Vec<&'a RawValue> = path.read(list, "a list of messages")?;
+    messages.into_iter().enumerate().map(|(index, one)| path.index(index).read(one, "a message object")).collect()
 }
 
 fn read_message<'a>(wire: &Wire<'a>, path: &Path<'_>, items: &mut Vec<Item<'a>>) -> Result<(), Error> {
     const ROLES: &str = "one of `system`, `developer`, `user`, `assistant` and `tool`";
     let place = path.field("role");
-    let role: Str<'a> = wire.role.map_or_else(|| Err(place.must_be(ROLES)), |role| place.read(role, ROLES))?;
+    let role: Str<'a> = wire.role.map_or_else(|| Err(place.must_be(ROLES)), |role| place.text(role, ROLES))?;
     match (&*role, Role::named(&role)) {
         (_, Some(Role::Assistant)) => read_assistant(wire, path, items)?,
         (_, Some(role)) => items.push(Item::Message(message(wire, path, role, required_content(wire, path)?)?)),
@@ -99,7 +107,7 @@ fn read_assistant<'a>(wire: &Wire<'a>, path: &Path<'_>, items: &mut Vec<Item<'a>
         items.push(Item::Reasoning(Reasoning { text, raw: None }));
     }
     let calls = read_calls(wire.tool_calls, &path.field("tool_calls"))?;
-    let refusal = wire.refusal.map(|refusal| path.field("refusal").read(refusal, "a string")).transpose()?;
+    let refusal = wire.refusal.map(|refusal| path.field("refusal").text(refusal, "a string")).transpose()?;
     let mut parts = match wire.content {
         Some(content) => content::read(content, &path.field("content"))?,
         None if calls.is_empty() && refusal.is_none() => return Err(missing_content(path)),
@@ -116,7 +124,7 @@ fn read_assistant<'a>(wire: &Wire<'a>, path: &Path<'_>, items: &mut Vec<Item<'a>
 }
 
 fn message<'a>(wire: &Wire<'a>, path: &Path<'_>, role: Role, parts: Vec<Part<'a>>) -> Result<Message<'a>, Error> {
-    let name = wire.name.map(|name| path.field("name").read(name, "a string")).transpose()?;
+    let name = wire.name.map(|name| path.field("name").text(name, "a string")).transpose()?;
     // Nothing refers to a message's id, so one of another type is no reason to refuse the message.
     Ok(Message { role, parts, name, id: wire.id.and_then(text), own: own(wire) })
 }
@@ -136,7 +144,7 @@ fn missing_content(path: &Path<'_>) -> Error {
 /// A tool's answer; a tool that says nothing has no content or none but `null`.
 fn output<'a>(wire: &Wire<'a>, path: &Path<'_>) -> Result<CallOutput<'a>, Error> {
     let call_id = required(wire.tool_call_id, &path.field("tool_call_id"), "the id of the call that it answers")?;
-    let name = wire.name.map(|name| path.field("name").read(name, "a string")).transpose()?;
+    let name = wire.name.map(|name| path.field("name").text(name, "a string")).transpose()?;
     let parts = wire.content.map_or_else(|| Ok(Vec::new()), |value| content::read(value, &path.field("content")))?;
     Ok(CallOutput { call_id, name, parts, own: own(wire) })
 }
@@ -175,12 +183,12 @@ pub(super) fn arguments(value: Option<&RawValue>) -> Str<'_> {
 }
 
 fn required<'a>(value: Option<&'a RawValue>, path: &Path<'_>, wanted: &str) -> Result<Str<'a>, Error> {
-    let text: Str<'a> = path.read(value.ok_or_else(|| path.must_be(wanted))?, wanted)?;
+    let text: Str<'a> = path.text(value.ok_or_else(|| path.must_be(wanted))?, wanted)?;
     if text.is_empty() { Err(path.must_be(wanted)) } else { Ok(text) }
 }
 
 fn text(value: &RawValue) -> Option<Str<'_>> {
-    serde_json::from_str(value.get()).ok()
+    Str::of(value)
 }
 
 /// An object that is carried as it is.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind};
+use crate::ir::Str;
 
 /// A place such as `messages[2].content`.
 #[derive(Clone, Copy)]
@@ -44,6 +45,11 @@ impl<'p> Path<'p> {
             let cause = cause.split(" at line ").next().unwrap_or_default();
             self.invalid(format!("`{self}` must be {wanted}: {cause}"))
         })
+    }
+
+    /// Reads the string that stands here.
+    pub(crate) fn text<'a>(&self, value: &'a RawValue, wanted: &str) -> Result<Str<'a>, Error> {
+        Str::of(value).map_or_else(|| self.read(value, wanted), Ok)
     }
 
     /// Nothing stands here; `wanted` says in words what should.

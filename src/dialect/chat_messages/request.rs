@@ -86,10 +86,15 @@ pub(crate) fn read<'a>(dialect: &dyn Dialect, body: &Body<'a>) -> Result<Request
     let row = if body.given("messages").is_none() { rows::unwrap(body)? } else { None };
     let (body, place) = row.as_ref().map_or((body, ""), |row| (&row.body, row.place));
     refuse_functions(body)?;
-    let mut request = envelope(body)?;
     let field = format!("{place}messages");
     let messages = body.given("messages").ok_or_else(|| Path::of(&field).missing("a list of messages"))?;
-    request.items = history::read(messages, &Path::of(&field))?;
+    let items = history::read(messages, &Path::of(&field))?;
+    Ok(Request { items, ..read_around(dialect, body)? })
+}
+
+/// Reads the request of a chat dialect's client but for its messages.
+pub(crate) fn read_around<'a>(dialect: &dyn Dialect, body: &Body<'a>) -> Result<Request<'a>, Error> {
+    let mut request = envelope(body)?;
     let options = body.read::<StreamOptions>("stream_options", "an object")?.unwrap_or_default();
     request.include_usage = options.include_usage.unwrap_or(false);
     request.tools = body.given("tools").map(tools::read).transpose()?.unwrap_or_default();

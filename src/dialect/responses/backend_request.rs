@@ -91,9 +91,9 @@ enum Said<'r> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum KnownPart<'r> {
-    InputText { text: &'r str },
-    OutputText { text: &'r str, annotations: [(); 0] },
-    Refusal { refusal: &'r str },
+    InputText { text: Str<'r> },
+    OutputText { text: Str<'r>, annotations: [(); 0] },
+    Refusal { refusal: Str<'r> },
     InputImage { image_url: &'r str, detail: &'r str },
     InputFile(Attachment<'r>),
     InputAudio { input_audio: &'r RawValue },
@@ -181,8 +181,10 @@ pub(super) fn write(request: &Request<'_>, target: &Target<'_>, dropped: &mut Dr
     for (key, _) in request.rest.iter().filter(|_| !target.alike) {
         dropped.note(key);
     }
-    serde_json::to_vec(&asked)
-        .map_err(|error| Error::new(Kind::Internal, "the request could not be written for the agent").because(error))
+    let mut out = Vec::with_capacity(512 + 192 * request.items.len());
+    serde_json::to_writer(&mut out, &asked)
+        .map_err(|error| Error::new(Kind::Internal, "the request could not be written for the agent").because(error))?;
+    Ok(out)
 }
 
 /// The conversation, with the instructions in front: an AgentServer would drop `instructions` without a word.
@@ -251,9 +253,7 @@ fn said<'r>(
     let nothing = |part: &Part<'_>| matches!(part, Part::Text(text) | Part::Refusal(text) if text.is_empty());
     match (&message.role, message.parts.as_slice()) {
         (Role::Assistant, parts) if parts.iter().all(nothing) => Ok(None),
-        (Role::Developer | Role::System | Role::User, [Part::Text(text)]) => {
-            Ok(Some(Content::Text(Str::from(&**text))))
-        }
+        (Role::Developer | Role::System | Role::User, [Part::Text(text)]) => Ok(Some(Content::Text(text.borrowed()))),
         (role, all) => parts(all, role, target).map(Some),
     }
 }
@@ -269,10 +269,10 @@ fn part_of<'r>(part: &'r Part<'_>, role: &Role, target: &Target<'_>) -> Result<S
         Error::new(Kind::UnsupportedField, message).param(name)
     };
     let known = match part {
-        Part::Text(text) if assistant => KnownPart::OutputText { text, annotations: [] },
-        Part::Text(text) => KnownPart::InputText { text },
-        Part::Refusal(refusal) if assistant => KnownPart::Refusal { refusal },
-        Part::Refusal(refusal) => KnownPart::InputText { text: refusal },
+        Part::Text(text) if assistant => KnownPart::OutputText { text: text.borrowed(), annotations: [] },
+        Part::Text(text) => KnownPart::InputText { text: text.borrowed() },
+        Part::Refusal(refusal) if assistant => KnownPart::Refusal { refusal: refusal.borrowed() },
+        Part::Refusal(refusal) => KnownPart::InputText { text: refusal.borrowed() },
         Part::Image { .. } if assistant => return Err(only_from_users("image")),
         Part::File(_) if assistant => return Err(only_from_users("file")),
         Part::Audio(_) if assistant => return Err(only_from_users("input_audio")),

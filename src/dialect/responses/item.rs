@@ -5,7 +5,7 @@ use serde::ser::{SerializeMap, SerializeSeq, Serializer};
 use serde_json::value::RawValue;
 
 use super::lowered::{self, Origin, Origins};
-use crate::ir::{Body, Output, Piece, Str};
+use crate::ir::{Body, Long, Output, Piece, Str};
 
 /// An item of the output.
 #[derive(Serialize)]
@@ -63,14 +63,14 @@ pub(super) enum Known<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Part<'a> {
-    OutputText { text: &'a str, annotations: &'a [Box<RawValue>], logprobs: [(); 0] },
+    OutputText { text: Long<'a>, annotations: &'a [Box<RawValue>], logprobs: [(); 0] },
     Refusal { refusal: &'a str },
     SummaryText { text: &'a str },
 }
 
 impl<'a> Part<'a> {
     pub(super) fn text(text: &'a str, annotations: &'a [Box<RawValue>]) -> Self {
-        Self::OutputText { text, annotations, logprobs: [] }
+        Self::OutputText { text: Long(text), annotations, logprobs: [] }
     }
 }
 

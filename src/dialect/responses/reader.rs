@@ -115,7 +115,9 @@ impl Reader for Stream {
             self.ended = true;
             return out.push(Fragment::Done);
         }
-        match serde_json::from_slice::<Event<'_>>(frame.data) {
+        // Once for all of the frame, where serde_json would look at each of its strings.
+        let text = std::str::from_utf8(frame.data).unwrap_or("not UTF-8");
+        match serde_json::from_str::<Event<'_>>(text) {
             Ok(event) => self.event(&event, frame, out),
             Err(error) if error.is_data() => {
                 // Other JSON is no object, and so nobody's event.

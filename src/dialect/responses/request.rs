@@ -87,13 +87,17 @@ struct ChoiceFields<'a> {
 
 /// The request that `body` is.
 pub(super) fn read<'a>(body: &Body<'a>) -> Result<Request<'a>, Error> {
+    Ok(Request { items: input::read(body)?, ..read_around(body)? })
+}
+
+/// The request that `body` is, but for its input.
+pub(super) fn read_around<'a>(body: &Body<'a>) -> Result<Request<'a>, Error> {
     let (tools, lowered) =
         body.given("tools").map(|list| lowered::read(list, Place::top("tools"))).transpose()?.unwrap_or_default();
     let mut request = Request {
         model: body.read("model", "a string")?,
         stream: body.read("stream", "true or false")?.unwrap_or(false),
         instructions: body.read("instructions", "a string")?,
-        items: input::read(body)?,
         tools,
         tools_as_given: body.given("tools").filter(|_| lowered).map(Json::Borrowed),
         tool_choice: tool_choice(body)?,

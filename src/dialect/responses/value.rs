@@ -29,10 +29,7 @@ struct UrlCitation<'a> {
 
 /// The value if it is a string.
 pub(super) fn string(value: &RawValue) -> Option<Str<'_>> {
-    if !value.get().starts_with('"') {
-        return None;
-    }
-    serde_json::from_str(value.get()).ok()
+    Str::of(value)
 }
 
 /// The value if it is a string; empty if it is anything else or absent.

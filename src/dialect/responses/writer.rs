@@ -4,6 +4,7 @@ use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::frames::{Frames, Place};
 use super::item::{Item, Part};
 use super::lowered::{self, Origins};
 use super::resource::{Resource, State, shows};
@@ -54,51 +55,6 @@ impl Open {
     }
 }
 
-/// Writes frames.
-struct Frames {
-    sequence: u64,
-    /// Whether frames have an `event:` line; MLflow's client chokes on them.
-    named: bool,
-    /// The last frame that the client has already, of a stream that it takes up again.
-    after: Option<u64>,
-}
-
-impl Frames {
-    fn write(&mut self, out: &mut BytesMut, kind: &'static str, body: &impl Serialize) {
-        #[derive(Serialize)]
-        struct Frame<'a, T> {
-            r#type: &'static str,
-            sequence_number: u64,
-            #[serde(flatten)]
-            body: &'a T,
-        }
-
-        if self.after.is_some_and(|last| self.sequence <= last) {
-            self.sequence += 1;
-            return;
-        }
-        if self.named {
-            for text in ["event: ", kind, "\n"] {
-                out.put_slice(text.as_bytes());
-            }
-        }
-        out.put_slice(b"data: ");
-        let begin = out.len();
-        let frame = Frame { r#type: kind, sequence_number: self.sequence, body };
-        // Writing to a buffer cannot fail, and neither can strings, numbers and checked JSON.
-        let written = serde_json::to_writer((&mut *out).writer(), &frame);
-        debug_assert!(written.is_ok(), "{written:?}");
-        // JSON that we pass on as it came may hold line ends between its tokens; they would end the frame.
-        for byte in out.get_mut(begin..).unwrap_or_default() {
-            if matches!(byte, b'\n' | b'\r') {
-                *byte = b' ';
-            }
-        }
-        out.put_slice(b"\n\n");
-        self.sequence += 1;
-    }
-}
-
 #[derive(Serialize)]
 struct Lifecycle<'a> {
     response: Resource<'a>,
@@ -113,16 +69,6 @@ struct Lifecycle<'a> {
 struct ItemBody<'a> {
     output_index: usize,
     item: Item<'a>,
-}
-
-#[derive(Serialize)]
-struct Place<'a> {
-    item_id: &'a str,
-    output_index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary_index: Option<usize>,
 }
 
 /// What is said at a place.
@@ -145,7 +91,6 @@ enum What<'a> {
     Refusal { refusal: &'a str },
     Summary { text: &'a str },
     Text { text: &'a str, logprobs: [(); 0] },
-    TextDelta { delta: &'a str, logprobs: [(); 0] },
 }
 
 /// The error as OpenAI documents it (flat) and as it sends it (nested), because clients read one or the other.
@@ -207,7 +152,9 @@ impl Stream {
         let (name, what) = match kind {
             Kind::Refusal => ("response.refusal.delta", What::Delta { delta }),
             Kind::Summary => ("response.reasoning_summary_text.delta", What::Delta { delta }),
-            Kind::Text => ("response.output_text.delta", What::TextDelta { delta, logprobs: [] }),
+            Kind::Text => {
+                return self.frames.text_delta(out, "response.output_text.delta", &open.place_in(kind, index), delta);
+            }
         };
         self.frames.write(out, name, &Says { place: open.place_in(kind, index), what });
     }

@@ -40,7 +40,7 @@ impl<'a> Spoken<'a> {
         append(&mut spoken.reasoning, thought);
         match said.content {
             Some(content) if content.get().starts_with('"') => {
-                spoken.text = serde_json::from_str(content.get()).unwrap_or_default();
+                spoken.text = Str::of(content).unwrap_or_default();
             }
             Some(content) => each(content, |part| spoken.part(part)),
             None => {}
