@@ -24,8 +24,8 @@ pub(super) fn run(file: &Path) -> ExitCode {
         }
     };
     let _log = telemetry::log_to_stderr();
-    if let Some(too_few) = make_room(config.limits.connections) {
-        tracing::warn!("{too_few}");
+    for too_little in make_room(config.limits.connections) {
+        tracing::warn!("{too_little}");
     }
     match runtime().and_then(|runtime| runtime.block_on(serve(&config, file))) {
         Ok(()) => ExitCode::SUCCESS,
