@@ -31,7 +31,7 @@ const BACK_OFF: Duration = Duration::from_millis(25);
 /// the request could be made for another backend.
 pub(super) async fn answered(
     mut course: Course<'_>,
-    outbound: Outbound,
+    outbound: Box<Outbound>,
     received: Option<Received<'_>>,
     exchange: &mut Exchange,
 ) -> Result<Answered, Error> {
@@ -49,20 +49,20 @@ pub(super) async fn answered(
 /// All attempts at one backend.
 async fn at_one(
     course: &Course<'_>,
-    outbound: Outbound,
+    outbound: Box<Outbound>,
     received: Option<Received<'_>>,
     exchange: &mut Exchange,
 ) -> Result<Answered, Error> {
     exchange.translated(&outbound);
-    let Outbound { backend, call, plan, .. } = outbound;
+    let (backend, call) = (&outbound.backend, &outbound.call);
     let until = Instant::now() + backend.timeouts.first_byte;
     let mut made = 1;
     let reply = loop {
-        match attempt(course.forced, &backend, &call, until, exchange).await {
+        match attempt(course.forced, backend, call, until, exchange).await {
             Ok(reply) => break reply,
             Err(error) => {
                 exchange.attempt_failed(&error);
-                match again(course, &backend, &error, made, until, received) {
+                match again(course, backend, &error, made, until, received) {
                     Some(wait) => tokio::time::sleep(wait).await,
                     None => return Err(error),
                 }
@@ -72,7 +72,7 @@ async fn at_one(
     };
     exchange.first_byte();
     let (limits, timeouts) = (&course.snapshot.limits, &course.snapshot.timeouts);
-    let mut answered = relay::answer(reply, plan, limits, timeouts, exchange).await;
+    let mut answered = relay::answer(reply, outbound.plan, limits, timeouts, exchange).await;
     if let Some(patience) = course.holds() {
         answered = match answered {
             Ok(Answered::Stream(stream)) => Box::pin(stream.hold(patience)).await.map(Answered::Stream),
@@ -141,7 +141,7 @@ fn elsewhere(
     error: &Error,
     received: Option<Received<'_>>,
     exchange: &mut Exchange,
-) -> Option<Outbound> {
+) -> Option<Box<Outbound>> {
     let (reason, received) = (course::reason(error)?, received?);
     let place = other(course, reason, &received)?;
     let backend = course.at(place)?;

@@ -113,7 +113,7 @@ impl<'s> Course<'s> {
     /// The way of a request whose route and backend are chosen, and that takes it now.
     pub(super) fn of(snapshot: &'s Snapshot, decision: &Decision<'s>, exchange: &mut Exchange) -> Result<Self, Error> {
         let course = Self::planned(snapshot, decision)?;
-        exchange.routed(course.route, course.backend()?, snapshot.arm(course.index, course.place));
+        exchange.routed(course.backend()?, snapshot.arm(course.index, course.place));
         Ok(course)
     }
 

@@ -56,7 +56,7 @@ impl Received<'_> {
         route: &Route,
         backend: &Arc<Backend>,
         id: &HeaderValue,
-    ) -> Result<Outbound, Error> {
+    ) -> Result<Box<Outbound>, Error> {
         translate::request(&self.arrived(peeked, id), route, Arc::clone(backend))
     }
 

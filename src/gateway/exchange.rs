@@ -14,7 +14,6 @@ use crate::auth::Caller;
 use crate::dialect::{OwnPlaces, Surface};
 use crate::error::{Error, Kind};
 use crate::ir::Answer;
-use crate::route::Route;
 use crate::shadow::Told;
 use crate::telemetry::{Arm, Metrics, Outcome, Reason};
 use crate::upstream::{Backend, Held};
@@ -39,7 +38,7 @@ pub struct Exchange {
     outcome: Option<Outcome>,
     error: Option<(Kind, String)>,
     started: Instant,
-    arm: Option<Arm>,
+    arm: Option<Arc<Arm>>,
     /// Our own place that it takes.
     admitted: Option<Admitted>,
     /// The backend's time that it has, from before the call until it is over.
@@ -108,9 +107,7 @@ impl Exchange {
     }
 
     /// It is known where the request goes.
-    pub(super) fn routed(&mut self, route: &Route, backend: &Backend, arm: Option<Arm>) {
-        route.name.clone_into(&mut self.summary.route);
-        backend.name.clone_into(&mut self.summary.backend);
+    pub(super) fn routed(&mut self, backend: &Backend, arm: Option<Arc<Arm>>) {
         self.summary.backend_dialect = backend.dialect.name();
         if let Some(arm) = &arm {
             arm.in_flight.inc();
@@ -124,7 +121,7 @@ impl Exchange {
     }
 
     /// Another backend is asked from now on.
-    pub(super) fn moved(&mut self, backend: &Backend, place: usize, arm: Option<Arm>, reason: Reason) {
+    pub(super) fn moved(&mut self, backend: &Backend, place: usize, arm: Option<Arc<Arm>>, reason: Reason) {
         if let Some(offer) = &mut self.offer {
             offer.moved(place, backend.dialect);
         }
@@ -138,8 +135,9 @@ impl Exchange {
         if let Some(arm) = &arm {
             arm.in_flight.inc();
         }
-        self.arm = arm;
-        self.summary.instead_of = std::mem::replace(&mut self.summary.backend, backend.name.clone());
+        if let Some(left) = std::mem::replace(&mut self.arm, arm) {
+            self.summary.instead_of.clone_from(&left.backend);
+        }
         self.summary.fallback = reason.name();
         self.summary.backend_dialect = backend.dialect.name();
     }
@@ -245,14 +243,9 @@ impl Exchange {
         }
     }
 
-    /// The route's name, if it got that far.
-    pub(super) fn route(&self) -> &str {
-        &self.summary.route
-    }
-
-    /// The backend's name, if it got that far.
-    pub(super) fn backend(&self) -> &str {
-        &self.summary.backend
+    /// The names of its route and its backend for the answer's head, if it got that far.
+    pub(super) fn names(&self) -> [Option<&HeaderValue>; 2] {
+        self.arm.as_ref().map(|arm| arm.headers.each_ref().map(Option::as_ref)).unwrap_or_default()
     }
 
     /// Fields that were left out, separated by commas.
@@ -278,11 +271,14 @@ impl Drop for Exchange {
         if let Some(offer) = self.offer.take() {
             offer.end(outcome, self.error.as_ref().map(|(kind, _)| *kind));
         }
-        let summary = std::mem::take(&mut self.summary);
-        if let Some(observer) = &self.observer
-            && observer.try_send(summary).is_err()
-        {
-            self.metrics.offers_dropped.inc();
+        if let Some(observer) = &self.observer {
+            let mut summary = std::mem::take(&mut self.summary);
+            if let Some(arm) = &self.arm {
+                (summary.route, summary.backend) = (arm.route.clone(), arm.backend.clone());
+            }
+            if observer.try_send(summary).is_err() {
+                self.metrics.offers_dropped.inc();
+            }
         }
     }
 }
@@ -291,14 +287,15 @@ impl Exchange {
     /// The one access-log line.
     fn log(&self) {
         let summary = &self.summary;
+        let (route, backend) = self.arm.as_ref().map_or(("", ""), |arm| (arm.route.as_str(), arm.backend.as_str()));
         let (code, reason) =
             self.error.as_ref().map_or(("", ""), |(kind, reason)| (kind.facts().code, reason.as_str()));
         tracing::info!(
             target: "access",
             request_id = self.request_id.to_str().unwrap_or_default(),
             caller = self.caller.as_ref().map_or("", |caller| caller.name.as_str()),
-            route = summary.route,
-            backend = summary.backend,
+            route,
+            backend,
             client_dialect = summary.client_dialect,
             backend_dialect = summary.backend_dialect,
             stream = summary.stream,
@@ -321,6 +318,14 @@ fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1_000_000.0).round() / 1_000.0
 }
 
+/// A number in 32 hexadecimal digits.
+fn digits(number: u128) -> impl Iterator<Item = u8> {
+    number.to_be_bytes().into_iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| match digit {
+        0..10 => b'0' + digit,
+        _ => b'a' - 10 + digit,
+    })
+}
+
 /// The client's request id if it is short and printable, else one of ours.
 fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
     const LONGEST: usize = 128;
@@ -328,7 +333,10 @@ fn request_id(given: Option<&HeaderValue>) -> HeaderValue {
         !value.is_empty() && value.len() <= LONGEST && value.as_bytes().iter().all(u8::is_ascii_graphic)
     });
     usable.cloned().unwrap_or_else(|| {
-        let id = format!("req_{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-        HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("req_0"))
+        let mut id = *b"req_................................";
+        for (place, digit) in id.iter_mut().skip(4).zip(digits(fastrand::u128(..))) {
+            *place = digit;
+        }
+        HeaderValue::from_bytes(&id).unwrap_or_else(|_| HeaderValue::from_static("req_0"))
     })
 }

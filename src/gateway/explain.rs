@@ -145,7 +145,7 @@ impl Refused {
 }
 
 /// Makes a request for a backend.
-type Translated<'a> = dyn Fn(&Arc<Backend>) -> Result<Outbound, Error> + 'a;
+type Translated<'a> = dyn Fn(&Arc<Backend>) -> Result<Box<Outbound>, Error> + 'a;
 
 /// What a decision comes to; backends by their places.
 struct Conclusion {

@@ -52,7 +52,7 @@ impl Made {
         head: &Parts,
         caller: &Arc<Caller>,
         exchange: &mut Exchange,
-    ) -> Result<(Course<'s>, Outbound), Error> {
+    ) -> Result<(Course<'s>, Box<Outbound>), Error> {
         let wish = Wish::of(head.uri.query().unwrap_or_default())?;
         let decision = snapshot.routes.made(&self.id, caller)?;
         let mut course = Course::of(snapshot, &decision, exchange)?;
@@ -94,7 +94,7 @@ impl Made {
             kept: Kept::Found,
         };
         let backend = Arc::clone(backend);
-        Ok((course, Outbound { backend, call, plan, dropped: Dropped::default(), unknown: 0 }))
+        Ok((course, Box::new(Outbound { backend, call, plan, dropped: Dropped::default(), unknown: 0 })))
     }
 }
 

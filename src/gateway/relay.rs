@@ -52,7 +52,7 @@ pub(super) async fn answer(
         (Form::Stream, true) => Ok(Answered::Stream(Box::new(Relay::new(reply, plan, limits, timeouts.keep_alive)))),
         (Form::Stream, false) => {
             let (client, ask) = (plan.client, plan.ask.clone());
-            let answer = collect(reply, plan, limits).await?;
+            let answer = Box::pin(collect(reply, plan, limits)).await?;
             exchange.read(&answer);
             let written = write(client, &ask, &answer);
             exchange.told(|| answer.into());

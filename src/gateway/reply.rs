@@ -107,10 +107,13 @@ fn head(exchange: &Exchange, kind: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(8);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(REQUEST_ID, exchange.request_id.clone());
-    for (name, value) in [(ROUTE, exchange.route()), (BACKEND, exchange.backend()), (DROPPED, exchange.dropped())] {
-        if let Some(value) = HeaderValue::from_str(value).ok().filter(|value| !value.is_empty()) {
-            headers.insert(name, value);
+    for (name, value) in [ROUTE, BACKEND].into_iter().zip(exchange.names()) {
+        if let Some(value) = value {
+            headers.insert(name, value.clone());
         }
+    }
+    if let Some(dropped) = HeaderValue::from_str(exchange.dropped()).ok().filter(|value| !value.is_empty()) {
+        headers.insert(DROPPED, dropped);
     }
     headers
 }

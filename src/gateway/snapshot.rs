@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub(super) budget: Arc<Budget>,
     retries: config::Retries,
     conducts: Vec<Conduct>,
-    arms: HashMap<(usize, usize), Arm>,
+    arms: HashMap<(usize, usize), Arc<Arm>>,
     /// Of each route.
     pub(super) splits: Vec<SplitMeters>,
     mirrors: HashMap<usize, Arc<Mirror>>,
@@ -70,7 +70,7 @@ impl Snapshot {
             let fallback = config.routes.get(index).and_then(|route| route.fallback).map(|fallback| fallback.to);
             for backend in route.split.iter().map(|(backend, _)| backend).chain(fallback) {
                 let name = backends.get(backend).map_or("", |backend| backend.name.as_str());
-                arms.insert((index, backend), metrics.arm(&route.name, name));
+                arms.insert((index, backend), Arc::new(metrics.arm(&route.name, name)));
             }
         }
         let splits = routes.iter().map(|route| {
@@ -148,7 +148,7 @@ impl Snapshot {
     }
 
     /// The metric handles of a route's backend.
-    pub(super) fn arm(&self, route: usize, backend: usize) -> Option<Arm> {
+    pub(super) fn arm(&self, route: usize, backend: usize) -> Option<Arc<Arm>> {
         self.arms.get(&(route, backend)).cloned()
     }
 }

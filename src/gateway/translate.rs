@@ -19,7 +19,11 @@ use crate::route::{Route, backends_id};
 use crate::upstream::{Backend, Call};
 
 /// Headers of the client that go along to the backend.
-const PASSED: &[&str] = &["traceparent", "tracestate", "x-request-id"];
+const PASSED: [HeaderName; 3] = [
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("x-request-id"),
+];
 
 /// How clients of an AgentServer ask for the id of the trace.
 const RETURN_TRACE: HeaderName = HeaderName::from_static("x-mlflow-return-trace-id");
@@ -28,7 +32,7 @@ const RETURN_TRACE: HeaderName = HeaderName::from_static("x-mlflow-return-trace-
 /// itself.
 const SHOW: HeaderName = HeaderName::from_static("x-cutover-show");
 
-/// A request that is ready to be sent.
+/// A request that is ready to be sent; in a box, for it goes through many hands.
 pub(super) struct Outbound {
     /// Who it goes to.
     pub(super) backend: Arc<Backend>,
@@ -94,14 +98,14 @@ pub(super) struct Arrived<'a> {
 }
 
 /// Translates a request for the backend it was routed to.
-pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend>) -> Result<Outbound, Error> {
+pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend>) -> Result<Box<Outbound>, Error> {
     let Arrived { entrance, bytes, body, fields, headers, caller, id } = *arrived;
     let voices = Voices::of(entrance, body, route)?;
     let alike = voices.reads.name() == backend.dialect.name();
     // Clients of invocations know no `event:` lines and read errors of another shape.
     let openai = voices.shape == Shape::OpenAi && voices.surface == Surface::OpenAi;
     let verbatim = backend.verbatim && alike && openai;
-    let mut request = voices.reads.read_request(body)?;
+    let mut request = if verbatim { voices.reads.read_around(body) } else { voices.reads.read_request(body) }?;
     let trace = asks_for_trace(&mut request, headers);
     let previous = previous(&request);
     if let Some(theirs) = &previous {
@@ -150,7 +154,7 @@ pub(super) fn request(arrived: &Arrived<'_>, route: &Route, backend: Arc<Backend
         verbatim,
         kept,
     };
-    Ok(Outbound { backend, call, plan, dropped, unknown: request.rest.len() })
+    Ok(Box::new(Outbound { backend, call, plan, dropped, unknown: request.rest.len() }))
 }
 
 /// The dialect that a request is in.
@@ -277,9 +281,12 @@ fn asks_for_trace(request: &mut Request<'_>, headers: &HeaderMap) -> Option<Trac
 }
 
 pub(super) fn passed(headers: &HeaderMap, trace: bool) -> HeaderMap {
-    let known = PASSED.iter().map(|name| HeaderName::from_static(name));
-    let mut passed: HeaderMap =
-        known.filter_map(|name| headers.get(&name).cloned().map(|value| (name, value))).collect();
+    let mut passed = HeaderMap::new();
+    for name in PASSED {
+        if let Some(value) = headers.get(&name) {
+            passed.insert(name, value.clone());
+        }
+    }
     if trace {
         passed.insert(RETURN_TRACE, HeaderValue::from_static("true"));
     }

@@ -16,7 +16,8 @@ use tower_service::Service;
 
 use crate::config::CaBundle;
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+/// A connection, behind TLS where the URL says so.
+pub type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Connects within a deadline that covers name resolution, TCP and the TLS handshake.

@@ -8,6 +8,6 @@ mod connect;
 mod fetch;
 mod flight;
 
-pub use connect::{Connector, TimedOut};
+pub use connect::{Connector, Stream, TimedOut};
 pub use fetch::{Failed, Fetched, Fetcher, Form};
 pub use flight::{Flight, Landing};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use http::HeaderMap;
+use http::header::{HeaderMap, HeaderName};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::Peek;
@@ -20,7 +20,11 @@ const PATHS: &[&str] = &[
 ];
 
 /// The headers of the same.
-const HEADERS: &[&str] = &["x-conversation-id", "x-session-id", "session_id"];
+const HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("x-conversation-id"),
+    HeaderName::from_static("x-session-id"),
+    HeaderName::from_static("session_id"),
+];
 
 /// Longest key that is used; a longer one is not a conversation id.
 const LONGEST: usize = 1024;
@@ -40,7 +44,7 @@ pub enum Place {
     /// A field of the body, by its dotted path.
     Path(String),
     /// A header.
-    Header(String),
+    Header(HeaderName),
     /// Who calls, and how the conversation opens.
     Fingerprint,
 }
@@ -69,15 +73,16 @@ impl Sticky {
     #[must_use]
     pub fn new(listed: Option<&[String]>) -> Self {
         let place = |text: &String| match text.strip_prefix("header:") {
-            Some(name) => Place::Header(name.to_ascii_lowercase()),
-            None if text == FINGERPRINT => Place::Fingerprint,
-            None => Place::Path(text.clone()),
+            Some(name) => HeaderName::try_from(name).ok().map(Place::Header),
+            None if text == FINGERPRINT => Some(Place::Fingerprint),
+            None => Some(Place::Path(text.clone())),
         };
         let places = match listed {
-            Some(listed) => listed.iter().map(place).collect(),
+            // The config takes no other names of headers.
+            Some(listed) => listed.iter().filter_map(place).collect(),
             None => {
                 let paths = PATHS.iter().map(|path| Place::Path((*path).to_owned()));
-                paths.chain(HEADERS.iter().map(|name| Place::Header((*name).to_owned()))).collect()
+                paths.chain(HEADERS.map(Place::Header)).collect()
             }
         };
         Self { places }

@@ -14,8 +14,8 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use pin_project_lite::pin_project;
-use tokio_util::sync::CancellationToken;
 
+use super::ending::Ending;
 use super::io_limits::{Clock, Paced};
 use super::{Handler, PeerName};
 use crate::config::ClientLimits;
@@ -49,21 +49,13 @@ impl<H: Handler> Served<H> {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve<H: Handler>(
-    mut io: Paced,
-    served: Arc<Served<H>>,
-    limits: ClientLimits,
-    idle: Duration,
-    stop: CancellationToken,
-) {
+pub(super) async fn serve<H: Handler>(mut io: Paced, served: Arc<Served<H>>, limits: ClientLimits, stopping: Ending) {
     // The head's deadline runs while the protocol is found out, too: a client that says nothing gets nothing.
-    let ended = match tokio::select! {
-        speaks = speaks_http2(&mut io) => speaks,
-        () = stop.cancelled() => return,
-    } {
+    let Some(speaks_http2) = stopping.unless(speaks_http2(&mut io)).await else { return };
+    let ended = match speaks_http2 {
         // In a box, so that connections of the other protocol do not carry its room.
-        Ok(true) => Box::pin(two(io, served, &limits, stop)).await,
-        Ok(false) => one(io, served, &limits, idle, stop).await,
+        Ok(true) => Box::pin(two(io, served, &limits, stopping)).await,
+        Ok(false) => one(io, served, &limits, stopping).await,
         Err(error) => return tracing::debug!(%error, "connection ended before a request"),
     };
     if let Err(error) = ended {
@@ -91,8 +83,7 @@ async fn one<H: Handler>(
     io: Paced,
     served: Arc<Served<H>>,
     limits: &ClientLimits,
-    idle: Duration,
-    stop: CancellationToken,
+    stopping: Ending,
 ) -> hyper::Result<()> {
     let clock = io.clock();
     let service = service_fn(move |request: Request<Incoming>| {
@@ -106,18 +97,17 @@ async fn one<H: Handler>(
         })
     });
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // hyper's own deadline covers the wait for the next request as well; the head's shorter one is in `Paced`.
-        .header_read_timeout(idle)
+        // `Paced` has the deadlines of heads and of silence, for one timer that is hardly ever set.
+        .header_read_timeout(None)
         .max_headers(HEADERS)
         .max_header_size(limits.head)
         .max_buf_size(limits.head.max(64 * 1024))
         .serve_connection(TokioIo::new(io), service);
     let mut connection = pin!(connection);
-    tokio::select! {
-        served = connection.as_mut() => return served,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    if let Some(served) = stopping.unless(connection.as_mut()).await {
+        return served;
     }
+    connection.as_mut().graceful_shutdown();
     connection.await
 }
 
@@ -125,7 +115,7 @@ async fn two<H: Handler>(
     io: Paced,
     served: Arc<Served<H>>,
     limits: &ClientLimits,
-    stop: CancellationToken,
+    stopping: Ending,
 ) -> hyper::Result<()> {
     // From here on hyper's pings watch over the connection.
     io.clock().busy();
@@ -142,10 +132,10 @@ async fn two<H: Handler>(
         .keep_alive_timeout(Duration::from_secs(20))
         .serve_connection(TokioIo::new(io), service);
     let mut connection = pin!(connection);
-    tokio::select! {
-        served = connection.as_mut() => return served,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    if let Some(served) = stopping.unless(connection.as_mut()).await {
+        return served;
     }
+    connection.as_mut().graceful_shutdown();
     connection.await
 }
 

@@ -1,10 +1,11 @@
-//! The end of the drain window: what is still being answered ends now, with a word to its client.
+//! A moment that all connections wait for without asking each other: the beginning of the drain, or its end.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+use pin_project_lite::pin_project;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Says when the time is over; clones say the same.
@@ -21,9 +22,9 @@ impl Ending {
         self.token.cancel();
     }
 
-    /// Waits for it.
-    pub async fn ended(&self) {
-        self.token.cancelled().await;
+    /// What comes of `work`, or nothing if the time is over first. Work that is done at once does not look at the time.
+    pub fn unless<F: Future>(&self, work: F) -> Unless<'_, F> {
+        Unless { work, ending: self, watch: None }
     }
 
     /// Waits for it where there is nothing but a `poll`.
@@ -34,7 +35,30 @@ impl Ending {
     }
 }
 
-/// Waits for the end. Once it waits, a look costs one atomic load: a stream looks at every event.
+pin_project! {
+    /// What [`Ending::unless`] waits for. No async function: that would hold the work twice.
+    pub struct Unless<'e, F> {
+        #[pin]
+        work: F,
+        ending: &'e Ending,
+        watch: Option<Watch>,
+    }
+}
+
+impl<F: Future> Future for Unless<'_, F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
+        let this = self.project();
+        match this.work.poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending if this.watch.get_or_insert_with(|| this.ending.watch()).is_over(cx) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// Waits for the end. Once it waits, a look costs one atomic load and no lock: a connection looks at every event.
 pub struct Watch {
     over: Arc<AtomicBool>,
     wait: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -69,9 +93,15 @@ mod tests {
         let waits = tokio::spawn(poll_fn(move |cx| if watch.is_over(cx) { Poll::Ready(()) } else { Poll::Pending }));
         tokio::task::yield_now().await;
         assert!(!waits.is_finished());
+        assert_eq!(ending.unless(async { 1 }).await, Some(1));
+        let never = tokio::spawn({
+            let ending = ending.clone();
+            async move { ending.unless(std::future::pending::<()>()).await }
+        });
+        tokio::task::yield_now().await;
         ending.end();
         waits.await.unwrap();
-        ending.ended().await;
+        assert_eq!(never.await.unwrap(), None);
         let mut late = ending.watch();
         assert!(poll_fn(|cx| Poll::Ready(late.is_over(cx))).await);
     }

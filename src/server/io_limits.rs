@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,33 +13,47 @@ use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
+use crate::config::ClientTimeouts;
+
 /// Between requests.
-const IDLE: u8 = 0;
+const IDLE: u32 = 0;
 /// A head is arriving.
-const HEAD: u8 = 1;
+const HEAD: u32 = 1;
 /// A request is being served.
-const BUSY: u8 = 2;
+const BUSY: u32 = 2;
+/// The bits of the above; the others count, so that no two moments look alike.
+const STATE: u32 = 3;
 
 /// What the connection is doing; the server tells, the socket obeys.
 #[derive(Clone, Debug)]
-pub(super) struct Clock(Arc<AtomicU8>);
+pub(super) struct Clock(Arc<AtomicU32>);
 
 impl Clock {
     /// A head has arrived whole.
     pub(super) fn busy(&self) {
-        self.0.store(BUSY, Ordering::Relaxed);
+        self.turn(BUSY);
     }
 
     /// An answer has been sent whole.
     pub(super) fn idle(&self) {
-        self.0.store(IDLE, Ordering::Relaxed);
+        self.turn(IDLE);
+    }
+
+    /// One tells at a time: a connection has one request after another.
+    fn turn(&self, state: u32) {
+        let count = (self.now() & !STATE).wrapping_add(STATE + 1);
+        self.0.store(count | state, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
 /// What a client is connected by.
 pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
-/// A socket under the deadlines for heads and for writes.
+/// A socket under the deadlines for heads, for silence between requests and for writes.
 pub(super) struct Paced {
     stream: Stream,
     clock: Clock,
@@ -48,17 +62,35 @@ pub(super) struct Paced {
     /// How many of them have been handed on.
     given: usize,
     head: Duration,
+    idle: Duration,
     send: Duration,
-    head_timer: Pin<Box<Sleep>>,
+    /// What the clock showed last, and since when.
+    seen: u32,
+    since: Instant,
+    /// Never later than any deadline that may come to hold meanwhile. It is not moved for every request; when it fires early
+    /// it is set anew.
+    timer: Pin<Box<Sleep>>,
     send_timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Paced {
     /// A new connection; its first head's deadline begins now.
-    pub(super) fn new(stream: Stream, head: Duration, send: Duration) -> Self {
-        let clock = Clock(Arc::new(AtomicU8::new(HEAD)));
-        let head_timer = Box::pin(tokio::time::sleep(head));
-        Self { stream, clock, begun: Vec::new(), given: 0, head, send, head_timer, send_timer: None }
+    pub(super) fn new(stream: Stream, timeouts: &ClientTimeouts) -> Self {
+        let ClientTimeouts { head, idle, send, .. } = *timeouts;
+        let since = Instant::now();
+        Self {
+            stream,
+            clock: Clock(Arc::new(AtomicU32::new(HEAD))),
+            begun: Vec::new(),
+            given: 0,
+            head,
+            idle,
+            send,
+            seen: HEAD,
+            since,
+            timer: Box::pin(tokio::time::sleep_until(since + head.min(idle))),
+            send_timer: None,
+        }
     }
 
     pub(super) fn clock(&self) -> Clock {
@@ -72,20 +104,47 @@ impl Paced {
 
     /// Reads more of it; false at the end of the stream.
     pub(super) async fn read_more(&mut self) -> io::Result<bool> {
-        tokio::select! {
-            read = self.stream.read_buf(&mut self.begun) => Ok(read? > 0),
-            () = self.head_timer.as_mut() => Err(late("no request in time")),
+        let until = self.since + self.head;
+        match tokio::time::timeout_at(until, self.stream.read_buf(&mut self.begun)).await {
+            Ok(read) => Ok(read? > 0),
+            Err(_) => Err(late("no request in time")),
         }
     }
 
     fn poll_socket(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before && self.clock.0.load(Ordering::Relaxed) == IDLE {
-            self.clock.0.store(HEAD, Ordering::Relaxed);
-            self.head_timer.as_mut().reset(Instant::now() + self.head);
+        if buffer.filled().len() > before && self.clock.now() & STATE == IDLE {
+            self.clock.turn(HEAD);
         }
         read
+    }
+
+    /// Ready when nothing has come for too long.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        let seen = self.clock.now();
+        if seen != self.seen {
+            (self.seen, self.since) = (seen, Instant::now());
+        }
+        loop {
+            // While a request is served nothing is due, but hyper does not look again when it has been: the timer does.
+            ready!(self.timer.as_mut().poll(cx));
+            let now = Instant::now();
+            let next = now + self.head.min(self.idle);
+            let (allowed, what) = match seen & STATE {
+                IDLE => (self.idle, "the client has asked for nothing more"),
+                HEAD => (self.head, "the request's head did not arrive in time"),
+                _ => {
+                    self.timer.as_mut().reset(next);
+                    continue;
+                }
+            };
+            let due = self.since + allowed;
+            if due <= now {
+                return Poll::Ready(late(what));
+            }
+            self.timer.as_mut().reset(due.min(next));
+        }
     }
 
     fn poll_timed<T>(&mut self, cx: &mut Context<'_>, write: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -120,12 +179,10 @@ impl AsyncRead for Paced {
             }
             return Poll::Ready(Ok(()));
         }
-        let read = self.poll_socket(cx, buffer);
-        if read.is_pending() && self.clock.0.load(Ordering::Relaxed) == HEAD {
-            ready!(self.head_timer.as_mut().poll(cx));
-            return Poll::Ready(Err(late("the request's head did not arrive in time")));
+        match self.poll_socket(cx, buffer) {
+            Poll::Ready(read) => Poll::Ready(read),
+            Poll::Pending => self.poll_patience(cx).map(Err),
         }
-        read
     }
 }
 

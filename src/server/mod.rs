@@ -58,8 +58,8 @@ impl From<CancellationToken> for Stop {
 /// How long the last words to clients may take.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Connections that wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
 
 /// A bound port.
 pub struct Server {
@@ -110,20 +110,18 @@ impl Server {
         let Stop { drain: stop, now } = stop;
         let places = Arc::new(Semaphore::new(self.limits.connections));
         let tasks = TaskTracker::new();
-        let cut = CancellationToken::new();
+        let (stopping, cut) = (Ending::default(), Ending::default());
         while let Some(stream) = self.accept(&places, &stop).await {
             let (stream, place) = stream;
             let connection =
-                connect(stream, self.tls.clone(), Arc::clone(&handler), self.limits, self.timeouts, stop.clone());
+                connect(stream, self.tls.clone(), Arc::clone(&handler), self.limits, self.timeouts, stopping.clone());
             let (cut, open) = (cut.clone(), Open::count(&self.connections));
             tasks.spawn(async move {
-                tokio::select! {
-                    () = connection => {}
-                    () = cut.cancelled() => {}
-                }
+                let _ = cut.unless(connection).await;
                 drop((place, open));
             });
         }
+        stopping.end();
         drop(self.listener);
         tasks.close();
         tokio::select! {
@@ -134,7 +132,7 @@ impl Server {
         let left = tasks.len();
         handler.end();
         if tokio::time::timeout(LAST_WORDS, tasks.wait()).await.is_err() {
-            cut.cancel();
+            cut.end();
             tasks.wait().await;
         }
         left
@@ -178,24 +176,21 @@ async fn connect<H: Handler>(
     handler: Arc<H>,
     limits: ClientLimits,
     timeouts: ClientTimeouts,
-    stop: CancellationToken,
+    stopping: Ending,
 ) {
     let (stream, peer): (Stream, _) = match tls {
         None => (Either::Left(stream), None),
         Some(tls) => {
-            let shaken = tokio::select! {
-                shaken = tls.accept(stream, timeouts.head) => shaken,
-                () = stop.cancelled() => return,
-            };
+            let Some(shaken) = stopping.unless(tls.accept(stream, timeouts.head)).await else { return };
             match shaken {
                 Ok((stream, peer)) => (Either::Right(stream), peer),
                 Err(error) => return tracing::debug!(%error, "no TLS handshake"),
             }
         }
     };
-    let paced = Paced::new(stream, timeouts.head, timeouts.send);
+    let paced = Paced::new(stream, &timeouts);
     let caller = connection::Served { handler, peer };
-    connection::serve(paced, Arc::new(caller), limits, timeouts.idle, stop).await;
+    connection::serve(paced, Arc::new(caller), limits, stopping).await;
 }
 
 /// Counts a connection while it is open.

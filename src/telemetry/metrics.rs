@@ -3,6 +3,7 @@
 //! Labels come from the config (route, backend) or from a closed list (outcome, code); nothing that a client sends ever
 //! becomes one. Handles are resolved when a snapshot is built, so the request path looks nothing up by label.
 
+use http::HeaderValue;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -87,9 +88,15 @@ pub struct Metrics {
     pub offers_dropped: IntCounter,
 }
 
-/// The handles of one backend of one route.
-#[derive(Clone, Debug)]
+/// One backend of one route: its handles, and its names in the form that answers carry.
+#[derive(Debug)]
 pub struct Arm {
+    /// The route's name.
+    pub route: String,
+    /// The backend's name.
+    pub backend: String,
+    /// Both names as values of headers; none for what cannot stand in one.
+    pub headers: [Option<HeaderValue>; 2],
     requests: [IntCounter; Outcome::ALL.len()],
     /// Whole exchange.
     pub seconds: Histogram,
@@ -189,6 +196,9 @@ impl Metrics {
         self.gone.is_back(route, backend);
         let labels = &[route, backend];
         Arm {
+            route: route.to_owned(),
+            backend: backend.to_owned(),
+            headers: labels.map(|name| HeaderValue::from_str(name).ok().filter(|value| !value.is_empty())),
             requests: Outcome::ALL.map(|outcome| self.requests.with_label_values(&[route, backend, outcome.name()])),
             seconds: self.seconds.with_label_values(labels),
             first_byte: self.first_byte.with_label_values(labels),

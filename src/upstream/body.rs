@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use http_body_util::BodyExt;
-use hyper::body::{Body as _, Incoming};
 
+use super::Coming;
 use crate::error::{Error, Kind};
 
 /// What a body may take.
@@ -23,7 +24,7 @@ pub struct Limits {
 ///
 /// # Errors
 /// `Cut`, `IdleTimeout`, `TotalTimeout`, or `BackendGarbage` for a body over the limit.
-pub async fn whole(body: Incoming, limits: Limits) -> Result<Bytes, Error> {
+pub async fn whole(body: Coming, limits: Limits) -> Result<Bytes, Error> {
     match tokio::time::timeout(limits.total, read(body, limits)).await {
         Ok(read) => read,
         Err(_) => {
@@ -33,7 +34,7 @@ pub async fn whole(body: Incoming, limits: Limits) -> Result<Bytes, Error> {
     }
 }
 
-async fn read(mut body: Incoming, limits: Limits) -> Result<Bytes, Error> {
+async fn read(mut body: Coming, limits: Limits) -> Result<Bytes, Error> {
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();

@@ -2,21 +2,27 @@
 
 use http::header::{CONTENT_TYPE, HeaderMap};
 
+use super::pool::Failure;
 use crate::error::{Error, Kind};
 use crate::net::TimedOut;
 
 /// A call that got no answer.
-pub(super) fn failed(error: hyper_util::client::legacy::Error) -> Error {
-    let (kind, message) = if error.is_connect() && TimedOut::caused(&error) {
-        (Kind::ConnectTimeout, "no connection to the agent's endpoint in time")
-    } else if error.is_connect() {
-        (Kind::ConnectFailed, "no connection to the agent's endpoint")
-    } else if never_begun(&error) {
-        (Kind::NotBegun, "the agent's endpoint turned the request away before it began")
-    } else {
-        (Kind::Cut, "the agent's endpoint closed the connection without an answer")
-    };
-    Error::new(kind, message).because(error)
+pub(super) fn failed(failure: Failure) -> Error {
+    match failure {
+        Failure::Connect(cause) if TimedOut::caused(&*cause) => {
+            Error::new(Kind::ConnectTimeout, "no connection to the agent's endpoint in time").because(cause)
+        }
+        Failure::Connect(cause) => {
+            Error::new(Kind::ConnectFailed, "no connection to the agent's endpoint").because(cause)
+        }
+        Failure::Call(error) if never_begun(&error) => {
+            Error::new(Kind::NotBegun, "the agent's endpoint turned the request away before it began").because(error)
+        }
+        Failure::Call(error) => {
+            let message = "the agent's endpoint closed the connection without an answer";
+            Error::new(Kind::Cut, message).because(error)
+        }
+    }
 }
 
 /// Whether nobody can have acted on the request: it was never written, or the other side says that it will not process

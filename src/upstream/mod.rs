@@ -8,9 +8,6 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::auth::Token;
 use crate::config;
@@ -27,8 +24,11 @@ mod checks;
 mod condition;
 mod failure;
 mod feed;
+mod gate;
 mod held;
 mod latency;
+mod line;
+mod pool;
 mod slots;
 mod source;
 mod window;
@@ -38,17 +38,14 @@ pub use budget::Budget;
 pub use condition::Health;
 pub use feed::Feed;
 pub use held::Held;
+pub use line::Coming;
 pub use source::News;
 
 use checks::Checks;
 use condition::Condition;
 use failure::{failed, not_an_answer};
+use pool::Pool;
 use slots::Slots;
-
-/// Idle pooled connections are let go before the servers behind them do it: a request that meets a close on its way cannot be
-/// sent again, for nobody knows whether it was read. uvicorn and Node close after 5 s (`timeout_keep_alive`,
-/// `keepAliveTimeout`), and those are the servers of Apps and of MLflow.
-const POOL_IDLE: Duration = Duration::from_secs(4);
 
 /// A backend that can be called.
 #[derive(Clone)]
@@ -77,7 +74,7 @@ pub struct Backend {
     credential_config: config::Credential,
     url: Uri,
     ca: Option<config::CaBundle>,
-    client: Client<Connector, Full<Bytes>>,
+    pool: Arc<Pool>,
 }
 
 /// The head of a successful answer, and its body.
@@ -85,7 +82,7 @@ pub struct Reply {
     /// What kind of body follows.
     pub form: Form,
     /// The body.
-    pub body: Incoming,
+    pub body: Coming,
     /// When it was asked for.
     pub asked: Instant,
 }
@@ -121,7 +118,7 @@ impl Backend {
     /// # Errors
     /// When certificate authorities or secrets cannot be read.
     pub fn new(config: &config::Backend, previous: Option<&Self>, meters: BackendMeters) -> io::Result<Self> {
-        let client = client(&config.url, config.timeouts.connect, config.ca.as_ref())?;
+        let pool = pool(&config.url, config.timeouts.connect, config.ca.as_ref())?;
         let known = previous.filter(|previous| previous.url == config.url);
         let condition = known.map_or_else(Arc::default, |previous| Arc::clone(&previous.condition));
         let slots = config.limits.map(|capacity| (condition.slots(capacity.in_flight), capacity));
@@ -146,7 +143,7 @@ impl Backend {
             credential_config: config.credential.clone(),
             url: config.url.clone(),
             ca: config.ca.clone(),
-            client,
+            pool,
         })
     }
 
@@ -155,12 +152,12 @@ impl Backend {
     /// # Errors
     /// When certificate authorities cannot be read.
     pub fn within(&self, timeouts: config::BackendTimeouts) -> io::Result<Self> {
-        let client = match timeouts.connect == self.timeouts.connect {
-            true => self.client.clone(),
+        let pool = match timeouts.connect == self.timeouts.connect {
+            true => Arc::clone(&self.pool),
             // How long a connection may take is the pool's to know, which opens them.
-            false => client(&self.url, timeouts.connect, self.ca.as_ref())?,
+            false => pool(&self.url, timeouts.connect, self.ca.as_ref())?,
         };
-        Ok(Self { timeouts, client, ..self.clone() })
+        Ok(Self { timeouts, pool, ..self.clone() })
     }
 
     /// How it is, for operators.
@@ -226,9 +223,9 @@ impl Backend {
         call: &Call,
         credential: Option<&HeaderValue>,
         until: Instant,
-    ) -> Result<Response<Incoming>, Error> {
+    ) -> Result<Response<Coming>, Error> {
         let request = self.request(call, credential)?;
-        match tokio::time::timeout_at(until.into(), self.client.request(request)).await {
+        match tokio::time::timeout_at(until.into(), Box::pin(self.pool.send(request))).await {
             Err(_) => Err(self.silent()),
             Ok(Err(error)) => Err(failed(error)),
             Ok(Ok(response)) => Ok(response),
@@ -261,7 +258,7 @@ impl Backend {
         Error::new(Kind::FirstByteTimeout, format!("the agent's endpoint sent nothing within {waited} s"))
     }
 
-    async fn refused(&self, response: Response<Incoming>, client: &Behalf, shown: Option<&HeaderValue>) -> Error {
+    async fn refused(&self, response: Response<Coming>, client: &Behalf, shown: Option<&HeaderValue>) -> Error {
         /// As much of an error's body as is read.
         const MOST: usize = 64 * 1024;
         let status = response.status();
@@ -278,13 +275,8 @@ impl Backend {
     }
 }
 
-fn client(url: &Uri, connect: Duration, ca: Option<&config::CaBundle>) -> io::Result<Client<Connector, Full<Bytes>>> {
-    let connector = Connector::new(url, connect, ca)?;
-    Ok(Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .pool_idle_timeout(POOL_IDLE)
-        .build(connector))
+fn pool(url: &Uri, connect: Duration, ca: Option<&config::CaBundle>) -> io::Result<Arc<Pool>> {
+    Ok(Arc::new(Pool::new(Connector::new(url, connect, ca)?, url.clone())))
 }
 
 /// The URL with `path` behind its own path, in place of its query.
@@ -323,6 +315,11 @@ fn without(body: Bytes, token: &[u8]) -> Bytes {
 /// The kind of body by its content type. No type at all counts as JSON; the reader will say if it is not.
 fn form(headers: &HeaderMap) -> Option<Form> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Some(Form::Plain) };
+    match value.as_bytes() {
+        b"application/json" => return Some(Form::Plain),
+        b"text/event-stream" | b"text/event-stream; charset=utf-8" => return Some(Form::Stream),
+        _ => {}
+    }
     let value = value.to_str().ok()?.trim().to_ascii_lowercase();
     match value.split(';').next().map(str::trim) {
         Some("text/event-stream") => Some(Form::Stream),

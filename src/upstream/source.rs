@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body as _;
-use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use super::Coming;
 use crate::config::BackendTimeouts;
 use crate::error::{Error, Kind};
 
@@ -17,7 +17,7 @@ pub type News = Option<Result<Bytes, Error>>;
 
 /// The backend's bytes as they come.
 pub(super) struct Source {
-    body: Incoming,
+    body: Coming,
     /// How long it may be silent: the first-byte deadline before the first byte, the idle deadline after it.
     allowed: Duration,
     idle: Duration,
@@ -32,7 +32,7 @@ pub(super) struct Source {
 
 impl Source {
     /// What comes of a call that was made at `asked`; `until` is when it must be over.
-    pub(super) fn new(body: Incoming, timeouts: &BackendTimeouts, asked: Instant, until: Option<Instant>) -> Self {
+    pub(super) fn new(body: Coming, timeouts: &BackendTimeouts, asked: Instant, until: Option<Instant>) -> Self {
         let (allowed, idle) = (timeouts.first_byte, timeouts.idle);
         let due = asked + allowed;
         let timer = Box::pin(tokio::time::sleep_until(until.map_or(due, |until| due.min(until))));
