@@ -51,7 +51,14 @@ fn config(setting: &Setting<'_>) -> String {
     };
     let (mirror, copy) = match task.mirror {
         0 => (String::new(), String::new()),
-        share => (format!("    shadow: {{ to: copy, sample: {share}%, side_effects: none }}\n"), backend("copy", COPY)),
+        share => (
+            // Everything that is sampled is sent: the usual bounds are far below this load.
+            format!(
+                "    shadow: {{ to: copy, sample: {share}%, side_effects: none, limits: {{ per_second: 100000, \
+                 concurrency: 256, queue: 10000 }}, budget: {{ requests: 1000000000, tokens: 1000000000000 }} }}\n"
+            ),
+            backend("copy", COPY),
+        ),
     };
     format!(
         "listen: {{ clients: \"{listen}\", admin: \"127.0.0.1:0\" }}
