@@ -16,7 +16,7 @@ use hyper::client::conn::http1::{Connection, SendRequest};
 
 use super::gate::Gate;
 use super::pool::Idle;
-use crate::net;
+use super::wire::{Probe, Wire};
 
 /// What is sent.
 pub(super) type Asked = Request<Full<Bytes>>;
@@ -25,13 +25,18 @@ pub(super) type Asked = Request<Full<Bytes>>;
 pub(super) struct Line {
     sender: SendRequest<Full<Bytes>>,
     /// None once it has ended.
-    connection: Option<Connection<net::Stream, Full<Bytes>>>,
+    connection: Option<Connection<Wire, Full<Bytes>>>,
     gate: Gate,
+    probe: Probe,
 }
 
 impl Line {
-    pub(super) fn new(sender: SendRequest<Full<Bytes>>, connection: Connection<net::Stream, Full<Bytes>>) -> Box<Self> {
-        Box::new(Self { sender, connection: Some(connection), gate: Gate::new() })
+    pub(super) fn new(
+        sender: SendRequest<Full<Bytes>>,
+        connection: Connection<Wire, Full<Bytes>>,
+        probe: Probe,
+    ) -> Box<Self> {
+        Box::new(Self { sender, connection: Some(connection), gate: Gate::new(), probe })
     }
 
     /// Sends a request and waits for the answer's head. A request that nothing was written of comes back with its error.
@@ -53,16 +58,18 @@ impl Line {
 
     /// Whether another request may be sent. A connection that the other side has closed meanwhile shows it here.
     pub(super) fn is_free(&mut self) -> bool {
+        let Self { sender, connection, probe, .. } = self;
         let mut unheard = Context::from_waker(Waker::noop());
-        let over = self.connection.as_mut().is_none_or(|connection| Pin::new(connection).poll(&mut unheard).is_ready());
-        !over && self.sender.is_ready()
+        let mut over =
+            || connection.as_mut().is_none_or(|connection| Pin::new(connection).poll(&mut unheard).is_ready());
+        !probe.at_once(&mut over) && sender.is_ready()
     }
 }
 
 /// Polls what is waited for, and the connection that brings it.
 fn drive<T>(
     gate: &Gate,
-    connection: &mut Option<Connection<net::Stream, Full<Bytes>>>,
+    connection: &mut Option<Connection<Wire, Full<Bytes>>>,
     cx: &mut Context<'_>,
     mut wanted: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
@@ -79,15 +86,20 @@ fn drive<T>(
     })
 }
 
+/// Bytes of a body in one go before others have their turn: nothing else keeps whoever reads what is always there.
+const TURN: usize = 256 << 10;
+
 /// The body of an answer, with the connection that it comes by where that is its own.
 pub struct Coming {
     body: Incoming,
     line: Option<(Box<Line>, Weak<Idle>)>,
+    /// Bytes that have come without a pause.
+    at_once: usize,
 }
 
 impl Coming {
     pub(super) fn new(body: Incoming, line: Option<(Box<Line>, Weak<Idle>)>) -> Self {
-        Self { body, line }
+        Self { body, line, at_once: 0 }
     }
 
     /// The answer is whole: its connection can be used again.
@@ -105,15 +117,24 @@ impl Body for Coming {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Self { body, line } = &mut *self;
-        let frame = match line {
-            Some((line, _)) => ready!(line.poll_body(cx, body)),
-            None => ready!(Pin::new(body).poll_frame(cx)),
+        let Self { body, line, at_once } = &mut *self;
+        if *at_once >= TURN {
+            *at_once = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = match line {
+            Some((line, _)) => line.poll_body(cx, body),
+            None => Pin::new(body).poll_frame(cx),
         };
+        if polled.is_pending() {
+            *at_once = 0;
+        }
+        let frame = ready!(polled);
         match &frame {
             None => self.release(),
             Some(Err(_)) => self.line = None,
-            Some(Ok(_)) => {}
+            Some(Ok(frame)) => self.at_once += frame.data_ref().map_or(0, Bytes::len),
         }
         Poll::Ready(frame)
     }

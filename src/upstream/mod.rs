@@ -32,6 +32,7 @@ mod pool;
 mod slots;
 mod source;
 mod window;
+mod wire;
 
 pub use body::{Limits, whole};
 pub use budget::Budget;

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower_service::Service as _;
 
 use super::line::{Asked, Coming, Line};
+use super::wire::Wire;
 use crate::net::Connector;
 
 /// Idle connections are let go before the servers behind them do it: a request that meets a close on its way cannot be sent
@@ -154,8 +155,9 @@ impl Pool {
         let stream = connector.call(self.url.clone()).await.map_err(Failure::Connect)?;
         if !stream.connected().is_negotiated_h2() {
             self.speaks.store(ONE, Ordering::Relaxed);
-            let (sender, connection) = http1::handshake(stream).await.map_err(Failure::Call)?;
-            return Ok(Way::Own(Line::new(sender, connection), false));
+            let (wire, probe) = Wire::new(stream);
+            let (sender, connection) = http1::handshake(wire).await.map_err(Failure::Call)?;
+            return Ok(Way::Own(Line::new(sender, connection, probe), false));
         }
         let mut builder = http2::Builder::new(TokioExecutor::new());
         let (mut sender, connection) =
