@@ -18,11 +18,15 @@ const FRAMING: u64 = 64;
 /// Bytes of a stream that are read as fast as they come: some hundred words in the frames of a stream.
 const AT_ONCE: u64 = 64 << 10;
 
-/// Bytes that all copies of a mirror together read in a second, of what their streams say beyond that: some 20,000 events.
-const PER_SECOND: u64 = 4 << 20;
+/// Bytes that all copies of a mirror together read in a second, of what their streams say beyond that or many events at
+/// once: some 5,000 events.
+const PER_SECOND: u64 = 1 << 20;
 
-/// The turns in which streams are read that say more than agents do: whoever floods gets a small part of the processor,
-/// for clients need it.
+/// Bytes that are looked at in one go: some fifty events. No client waits longer for a copy than that takes.
+const PIECE: usize = 4 << 10;
+
+/// The turns in which streams are read that say more than agents do: whoever floods gets a hundredth of the processor, for
+/// clients need it.
 #[derive(Debug)]
 pub(super) struct Flood(Mutex<Instant>);
 
@@ -70,7 +74,7 @@ pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds<'_>) 
         }
         Ok(Ok(reply)) => stream(backend, reply, copy, bounds, begun).await,
     };
-    heard.total = begun.elapsed();
+    heard.total = begun.elapsed().saturating_sub(heard.waited);
     heard
 }
 
@@ -90,8 +94,8 @@ async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds
     let watching = Arc::clone(&watch);
     let mut transcoder = Transcoder::new(copy.reader, assembler(copy.calls, bounds.answer), None, bounds.answer)
         .watched(Box::new(move |frame| lock(&watching).frame(frame)));
-    let mut feed = Feed::new(reply, Arc::clone(backend), copy.follow, bounds.answer);
-    let (mut first_token, mut paid) = (None, AT_ONCE);
+    let mut feed = Feed::new(reply, Arc::clone(backend), copy.follow, bounds.answer).in_pieces(PIECE);
+    let (mut first_token, mut free, mut seen, mut waited) = (None, AT_ONCE, 0, Duration::ZERO);
     while !transcoder.ended() {
         let next = std::future::poll_fn(|cx| feed.poll(cx, &mut transcoder));
         if timeout_at(until, next).await.is_err() {
@@ -101,21 +105,23 @@ async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds
             transcoder.fail(Error::new(Kind::BackendGarbage, "the stream goes on without an end"));
         }
         // Clients' tasks have their turn between any two pieces, and a flood has to wait.
-        let more = transcoder.received().saturating_sub(paid);
-        if more == 0 {
+        let piece = transcoder.received() - seen;
+        (seen, free) = (seen + piece, free.saturating_sub(piece));
+        if free > 0 && !feed.is_behind() {
             tokio::task::yield_now().await;
         } else {
-            paid += more;
-            tokio::time::sleep_until(until.min(bounds.flood.turn(more, Instant::now()))).await;
+            let now = Instant::now();
+            tokio::time::sleep_until(until.min(bounds.flood.turn(piece, now))).await;
+            waited += now.elapsed();
         }
         if first_token.is_none() && !transcoder.answer().items.is_empty() {
-            first_token = Some(begun.elapsed());
+            first_token = Some(begun.elapsed().saturating_sub(waited));
         }
     }
     let heard = Heard::of(&transcoder.into_answer());
     let watch = std::mem::replace(&mut *lock(&watch), Watch::new(""));
     let faults = watch.end(&heard.observed);
-    Heard { observed: heard.observed.with_faults(faults), first_token, ..heard }
+    Heard { observed: heard.observed.with_faults(faults), first_token, waited, ..heard }
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -133,8 +139,9 @@ pub(super) struct Heard {
     pub(super) tokens: Option<u64>,
     /// Until the agent said or did something; only of streams.
     pub(super) first_token: Option<Duration>,
-    /// In all.
+    /// In all, but for what we let it wait.
     pub(super) total: Duration,
+    waited: Duration,
 }
 
 impl Heard {
@@ -154,6 +161,7 @@ impl Heard {
             tokens: answer.usage.map(|usage| usage.total).filter(|total| *total > 0),
             first_token: None,
             total: Duration::ZERO,
+            waited: Duration::ZERO,
         }
     }
 

@@ -23,6 +23,9 @@ const WAIT: Duration = Duration::from_millis(250);
 /// A backend's answer as it comes, over as many streams as it takes.
 pub struct Feed {
     source: Source,
+    /// Most bytes that the transcoder is given at a time, and what has come and waits for its turn.
+    piece: usize,
+    waiting: Bytes,
     backend: Arc<Backend>,
     /// How to ask for the rest, where the dialect has a way.
     follow: Option<Call>,
@@ -52,12 +55,27 @@ impl Feed {
     pub fn new(reply: Reply, backend: Arc<Backend>, follow: Option<Call>, limit: usize) -> Self {
         let until = backend.timeouts.stream_total.map(|total| (reply.asked + total).into());
         let source = Source::new(reply.body, &backend.timeouts, reply.asked.into(), until);
-        Self { source, backend, follow, limit, until, awaited: None, asked: (String::new(), 0) }
+        let (piece, waiting) = (usize::MAX, Bytes::new());
+        Self { source, piece, waiting, backend, follow, limit, until, awaited: None, asked: (String::new(), 0) }
+    }
+
+    /// The same in pieces of at most so many bytes, so that others have their turn between any two.
+    #[must_use]
+    pub fn in_pieces(self, piece: usize) -> Self {
+        Self { piece, ..self }
+    }
+
+    /// Whether more has come than the transcoder has been given.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Takes the next news of the backend into the transcoder; the last of them ends its answer.
     pub fn poll(&mut self, cx: &mut Context<'_>, transcoder: &mut Transcoder) -> Poll<()> {
-        if let Some(awaited) = &mut self.awaited {
+        if !self.waiting.is_empty() {
+            self.push(transcoder);
+        } else if let Some(awaited) = &mut self.awaited {
             let rest = ready!(awaited.as_mut().poll(cx));
             self.awaited = None;
             match rest {
@@ -70,12 +88,20 @@ impl Feed {
             }
         } else {
             match ready!(self.source.poll_next(cx)) {
-                Some(Ok(bytes)) => transcoder.push(&bytes),
+                Some(Ok(bytes)) => {
+                    self.waiting = bytes;
+                    self.push(transcoder);
+                }
                 Some(Err(error)) => self.stopped(Some(error), transcoder),
                 None => self.stopped(None, transcoder),
             }
         }
         Poll::Ready(())
+    }
+
+    fn push(&mut self, transcoder: &mut Transcoder) {
+        let piece = self.waiting.split_to(self.piece.min(self.waiting.len()));
+        transcoder.push(&piece);
     }
 
     /// The backend's bytes as they are, for streams that are not taken up again.
