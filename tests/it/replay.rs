@@ -255,7 +255,7 @@ async fn a_rate_is_kept() {
 
 /// A candidate that takes its time, so that there is a half-way.
 async fn slow() -> Fake {
-    let answer = plain(200, "application/json\r\nconnection: close", &says::plain("responses", says::Act::Text));
+    let answer = plain(200, "application/json", &says::plain("responses", says::Act::Text));
     Fake::start(vec![Step::Wait(Duration::from_millis(100)), Step::Write(answer)]).await
 }
 

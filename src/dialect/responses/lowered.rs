@@ -113,7 +113,11 @@ fn read_tool<'a>(
             parameters: Some(Json::Owned(json(&Schema::of(fields.format)))),
             strict: None,
         },
-        "namespace" if namespace.is_empty() => {
+        // What is grouped twice has no name that a backend could be given.
+        "namespace" if !namespace.is_empty() => {
+            return Err(place.field("type").wrong("no namespace inside a namespace"));
+        }
+        "namespace" => {
             let (name, place) = (name()?, place.field("tools"));
             let inner = fields.tools.ok_or_else(|| place.missing())?;
             for (index, raw) in place.list(inner)?.into_iter().enumerate() {

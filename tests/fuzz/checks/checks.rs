@@ -55,3 +55,9 @@ fn ask(client: &dyn Dialect, show: bool) -> Ask {
 fn calls(ask: &Ask) -> Calls {
     Calls { hold: !ask.show_agents_calls, declared: vec!["find".to_owned(), "get_weather".to_owned()] }
 }
+
+/// Whether bytes are a JSON object. Half of a surrogate pair is JSON (RFC 8259, 8.2), though no text: what nobody here reads
+/// goes through as the other side wrote it.
+fn is_object(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"{") && serde_json::from_slice::<&serde_json::value::RawValue>(bytes).is_ok()
+}

@@ -323,6 +323,18 @@ fn two_tools_of_one_name_are_refused() {
     assert!(message.contains("`crm__find`"), "{message}");
 }
 
+/// A group inside a group has no name that a backend could be given. (Found by fuzzing: it lost the outer one.)
+#[test]
+fn groups_of_groups_are_refused() {
+    let inner = json!({"type": "namespace", "name": "inner", "tools": [{"type": "function", "name": "find"}]});
+    let tools = json!([{"type": "namespace", "name": "crm", "tools": [inner]}]);
+    for backend in ["responses", "chat_completions"] {
+        let (field, message) = responses().with("tools", tools.clone()).refusal(backend);
+        assert_eq!(field, "tools[0].tools[0].type");
+        assert!(message.contains("no namespace inside a namespace"), "{message}");
+    }
+}
+
 /// A tool that does not say whether it is strict is strict for a Responses server and is not for a chat server.
 #[test]
 fn a_tool_is_as_strict_as_its_client_means_it() {

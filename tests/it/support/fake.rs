@@ -169,10 +169,14 @@ async fn play<S: Fn(&Seen) -> Vec<Step>>(
             log.len() - 1
         };
         let gone = || log.lock().unwrap()[place].gone = Some(Instant::now());
+        let mut farewell = !kept;
         for step in steps {
             let mut probe = [0; 64];
             match step {
-                Step::Write(bytes) => {
+                Step::Write(mut bytes) => {
+                    if std::mem::take(&mut farewell) {
+                        bytes = announcing_the_end(bytes);
+                    }
                     if stream.write_all(&bytes).await.is_err() {
                         return gone();
                     }
@@ -203,6 +207,16 @@ async fn play<S: Fn(&Seen) -> Vec<Step>>(
             return;
         }
     }
+}
+
+/// The beginning of an answer, which says that its connection is closed behind it, as servers do: whoever asked again on
+/// it could not know whether that was read.
+fn announcing_the_end(mut bytes: Vec<u8>) -> Vec<u8> {
+    let line = bytes.windows(2).position(|two| two == b"\r\n").filter(|_| bytes.starts_with(b"HTTP/1.1 "));
+    if let Some(end) = line {
+        bytes.splice(end..end, *b"\r\nconnection: close");
+    }
+    bytes
 }
 
 /// Reads one request: its head, and as much body as its length says.
