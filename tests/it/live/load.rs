@@ -34,8 +34,8 @@ async fn fake() -> Fake {
     .await
 }
 
-/// One answered request: when it began, who answered, and what was wrong with it.
-type Seen = (Instant, String, Option<String>);
+/// One answered request: when it began and ended, who answered, and what was wrong with it.
+type Seen = (Instant, Instant, String, Option<String>);
 
 /// Asks again and again until told to stop.
 async fn ask(client: Client, stream: bool, stop: Arc<AtomicBool>, seen: Arc<Mutex<Vec<Seen>>>, open: Arc<AtomicUsize>) {
@@ -52,7 +52,7 @@ async fn ask(client: Client, stream: bool, stop: Arc<AtomicBool>, seen: Arc<Mute
         let whole = answer.status == 200 && answer.whole && understood(&answer).complete;
         let wrong = (!whole).then(|| format!("{} {}", answer.status, answer.text()));
         let backend = answer.header("x-cutover-backend").unwrap_or_default().to_owned();
-        seen.lock().unwrap().push((begun, backend, wrong));
+        seen.lock().unwrap().push((begun, Instant::now(), backend, wrong));
     }
 }
 
@@ -103,13 +103,14 @@ async fn three_reloads_and_ten_changes_of_weights_under_load_fail_nothing_and_ar
     }
 
     let seen = std::mem::take(&mut *seen.lock().unwrap());
-    let wrong: Vec<_> = seen.iter().filter_map(|(_, _, wrong)| wrong.as_ref()).collect();
+    let wrong: Vec<_> = seen.iter().filter_map(|(.., wrong)| wrong.as_ref()).collect();
     let mut slowest = [Duration::ZERO; 2];
     for (place, (made, to, reload, streams)) in changes.iter().enumerate() {
         let until = ends[place + 1];
-        let since: Vec<_> = seen.iter().filter(|(begun, ..)| begun >= made && *begun < until).collect();
+        // Who is still under way at the next change may be sent by either.
+        let since: Vec<_> = seen.iter().filter(|(begun, ended, ..)| begun >= made && *ended < until).collect();
         let last_elsewhere =
-            since.iter().filter(|(_, backend, _)| backend != to).map(|(begun, ..)| *begun - *made).max();
+            since.iter().filter(|(_, _, backend, _)| backend != to).map(|(begun, ..)| *begun - *made).max();
         let followed = last_elsewhere.unwrap_or_default();
         assert!(!since.is_empty() && followed < SOON, "change {place} to {to}: still elsewhere after {followed:?}");
         let slowest = &mut slowest[usize::from(*reload)];
