@@ -23,6 +23,13 @@ use crate::net::Connector;
 /// and those are the servers of Apps and of MLflow.
 const IDLE: Duration = Duration::from_secs(4);
 
+/// How long one is waited for that somebody else opens: a handshake to another continent.
+const TOGETHER: Duration = Duration::from_millis(200);
+
+/// A connection of HTTP/2 that nobody has asked on for so long is not asked again: whatever stands in between may have
+/// forgotten it without a word, and a request would wait for its deadline.
+const QUIET: Duration = Duration::from_secs(30);
+
 /// Nobody has connected yet.
 const UNKNOWN: u8 = 0;
 /// The backend speaks HTTP/1.1.
@@ -50,7 +57,8 @@ pub(super) struct Pool {
     idle: Arc<Idle>,
     /// What the backend was found to speak.
     speaks: AtomicU8,
-    shared: Mutex<Option<Shared>>,
+    /// With when it was asked on last.
+    shared: Mutex<Option<(Instant, Shared)>>,
     /// Held while a connection is opened that all will share, or may.
     opening: tokio::sync::Mutex<()>,
 }
@@ -130,8 +138,8 @@ impl Pool {
         if plain || self.speaks.load(Ordering::Relaxed) == ONE {
             return Box::pin(self.connect()).await;
         }
-        // A connection may be for all who wait.
-        let _opening = self.opening.lock().await;
+        // A connection may be for all who wait. One that takes long may never come, and then each has its own deadline.
+        let _opening = tokio::time::timeout(TOGETHER, self.opening.lock()).await;
         match self.open() {
             Some(way) => Ok(way),
             None => Box::pin(self.connect()).await,
@@ -141,7 +149,11 @@ impl Pool {
     fn open(&self) -> Option<Way> {
         if self.speaks.load(Ordering::Relaxed) == TWO {
             let mut shared = lock(&self.shared);
-            if let Some(sender) = shared.as_ref().filter(|sender| !sender.is_closed()) {
+            if let Some((asked, sender)) = shared.as_mut()
+                && asked.elapsed() < QUIET
+                && !sender.is_closed()
+            {
+                *asked = Instant::now();
                 return Some(Way::Shared(sender.clone(), true));
             }
             *shared = None;
@@ -169,7 +181,7 @@ impl Pool {
         });
         sender.ready().await.map_err(Failure::Call)?;
         self.speaks.store(TWO, Ordering::Relaxed);
-        *lock(&self.shared) = Some(sender.clone());
+        *lock(&self.shared) = Some((Instant::now(), sender.clone()));
         Ok(Way::Shared(sender, false))
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -15,8 +16,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use crate::support::Client;
 use crate::support::says::{self, Act, TEXT};
+use crate::support::{Client, Gateway};
 
 /// TLS with a certificate for `name`, and the file that it is trusted by.
 pub fn acceptor(name: &str, protocols: &[&str]) -> (TlsAcceptor, PathBuf) {
@@ -128,4 +129,44 @@ async fn a_certificate_that_is_not_the_backends_is_refused() {
         let answer = Client::new(gateway.1).post("/v1/responses", says::request("responses", false)).await;
         assert_eq!((answer.status, answer.json()["error"]["code"].as_str().unwrap()), (502, "backend_unreachable"));
     }
+}
+
+/// Nobody knows yet whether such a backend speaks HTTP/2, of which one connection would do for all: they do not wait for each
+/// other, or the last would be told of a deadline that it never had.
+#[tokio::test]
+async fn many_who_find_a_backend_that_never_shakes_hands_are_told_at_the_same_time() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (_, roots) = acceptor("localhost", &["h2"]);
+    let gateway = Gateway::start(&format!(
+        "auth: anonymous
+backends:
+  only: {{ url: 'https://localhost:{port}/x', dialect: responses, credential: none, ca: '{}', timeouts: {{ connect: 300ms }} }}
+routes: [ {{ name: agent, match: {{ model: agent }}, split: {{ only: 1 }}, retry: {{ attempts: 1 }} }} ]
+",
+        roots.display()
+    ))
+    .await;
+    let held = tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    });
+    let asked: Vec<_> = (0..16)
+        .map(|_| {
+            let client = gateway.client();
+            tokio::spawn(async move {
+                let begun = Instant::now();
+                let answer = client.post("/v1/responses", says::request("responses", false)).await;
+                (answer.status, answer.json()["error"]["code"].as_str().map(str::to_owned), begun.elapsed())
+            })
+        })
+        .collect();
+    for one in asked {
+        let (status, code, waited) = one.await.unwrap();
+        assert_eq!((status, code.as_deref()), (504, Some("backend_connect_timeout")), "after {waited:?}");
+        assert!(waited < Duration::from_secs(2), "told after {waited:?}");
+    }
+    held.abort();
 }
