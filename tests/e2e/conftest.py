@@ -109,15 +109,6 @@ def pytest_runtest_makereport(item):
     (yield).get_result().cell = cell_of(item)
 
 
-def pytest_collection_modifyitems(items):
-    """Tests with the SDK for Node are skipped, and say so, where it could not be installed."""
-    if node_clients.is_installed():
-        return
-    for item in items:
-        if (cell := cell_of(item)) and cell.client.environment == "node":
-            item.add_marker(pytest.mark.skip(reason=node_clients.MISSING))
-
-
 def pytest_terminal_summary(terminalreporter):
     """The matrix as a table: per client and backend, plain and streamed, the talks that passed of those tried."""
     scores: dict[tuple, list[bool]] = {}

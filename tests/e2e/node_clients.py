@@ -11,7 +11,6 @@ from folding import Answer
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parent / ".env" / "node"
-MISSING = "the SDK for Node is not installed: tests/setup says why"
 
 
 @functools.cache
@@ -25,10 +24,6 @@ def binary() -> str | None:
         if int(version.lstrip("v").split(".")[0]) >= 22:
             return command
     return None
-
-
-def is_installed() -> bool:
-    return (FOLDER / "node_modules" / "openai").is_dir() and binary() is not None
 
 
 def command() -> list[str]:

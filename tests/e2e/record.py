@@ -163,8 +163,6 @@ def main(target: Path) -> None:
         for name, port, path, dialect, streams in plan:
             number = record(target / name, port, path, dialect, streams)
             print(f"{name:26} {number} recorded")
-    if postgres.binaries() is None:
-        return print(f"{'long-running':26} as before: {postgres.MISSING}")
     with tempfile.TemporaryDirectory(prefix="cutover-e2e-") as logs, postgres.running("databricks_postgres") as database:
         server = servers.long_running(Path(logs), database)
         try:

@@ -1,16 +1,10 @@
-"""The Open Responses compliance requests against every backend: our own strict check always, the public suite if given.
+"""The Open Responses compliance requests against every backend, as a check of our own that is stricter than the public suite.
 
-The public suite is not part of this project. CUTOVER_COMPLIANCE_SUITE names a checkout of openresponses/openresponses
-in which it runs (with the npm packages `bun` and `zod`); without it those tests are skipped. What passed is shown as a table,
-once the tests are over, and kept in tests/.env/compliance.md.
+The public suite runs by itself where somebody has it: public_suite.py. What passed is shown as a table, once the tests are
+over, and kept in tests/.env/compliance.md.
 """
 
 import copy
-import json
-import os
-import shutil
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +19,6 @@ import sse_wire
 from matrix import BACKENDS, Backend
 from response_order import Order
 
-SUITE = os.environ.get("CUTOVER_COMPLIANCE_SUITE")
 SUITE_TESTS = (
     "basic-response",
     "assistant-phase",
@@ -36,9 +29,6 @@ SUITE_TESTS = (
     "image-input",
     "multi-turn",
 )
-# Checkouts from before the summer of 2026 have no others.
-SUITE_HAS_AT_LEAST = set(SUITE_TESTS) - {"assistant-phase", "response-output-phase-schema"}
-SUITE_SECONDS = 60
 DOT = (
     "data:image/png;base64,"
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -220,31 +210,3 @@ def test_the_check_sees_what_is_missing(cutover):
             less = copy.deepcopy(events)
             del less[at][key]
             assert faults(less), f"no {key} in {event}"
-
-
-def suite_tests() -> list[str]:
-    """The tests of the suite that the checkout has; it takes no other name."""
-    source = (Path(SUITE) / "src" / "lib" / "compliance-tests.ts").read_text()
-    return [name for name in SUITE_TESTS if f'id: "{name}"' in source]
-
-
-def bun() -> str | None:
-    return shutil.which("bun", path=os.pathsep.join([f"{SUITE}/node_modules/.bin", os.environ.get("PATH", "")]))
-
-
-@pytest.mark.skipif(not SUITE, reason="CUTOVER_COMPLIANCE_SUITE names no checkout of openresponses/openresponses")
-@pytest.mark.parametrize("route", ["", gateway.LENIENT], ids=["strict", "lenient"])
-@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
-def test_the_public_suite(backend, route, cutover, passed):
-    """Its HTTP tests pass, all but what the backend cannot take or say."""
-    assert bun(), "the suite runs on `bun`: install it and `zod` into the checkout with npm"
-    command = [bun(), "bin/compliance-test.ts", "--json", "-u", f"{cutover}/v1", "-k", gateway.TOKEN]
-    command += ["-m", backend.name + route, "--filter", ",".join(suite_tests())]
-    ran = subprocess.run(command, cwd=Path(SUITE), capture_output=True, text=True, timeout=SUITE_SECONDS)
-    results = {result["id"]: result for result in json.loads(ran.stdout)["results"]}
-    assert SUITE_HAS_AT_LEAST <= set(results) == set(suite_tests())
-    asked = backend.name + (f" ({route})" if route else "")
-    passed[("public suite", asked)] = {name: [result["status"]] for name, result in results.items()}
-    failed = {name: result["errors"] for name, result in results.items() if result["status"] != "passed"}
-    lacking = set(refused(backend)) | speechless(backend)
-    assert set(failed) == (lacking - {"image-input"} if route else lacking), failed

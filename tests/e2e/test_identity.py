@@ -16,9 +16,6 @@ import servers
 sys.path.insert(0, str(Path(__file__).parent / "identity"))
 import parts as identity
 
-pytestmark = pytest.mark.skipif(
-    not (identity.MODULES / "node_modules").exists(), reason="no OpenID provider: tests/setup found no npm"
-)
 TEXT = "hello there"
 SAID = f"echo: {TEXT}"
 # MLflow's client would try a failing endpoint again for ten minutes.

@@ -14,7 +14,6 @@ import gateway
 import postgres
 import servers
 
-pytestmark = pytest.mark.skipif(postgres.binaries() is None, reason=postgres.MISSING)
 LATE = "First this, then that."
 # After so many frames streams are cut. After the first alone none can be taken up: what comes after it, the server's
 # `starting_after=0`, begins with it again.

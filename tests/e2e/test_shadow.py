@@ -264,7 +264,6 @@ def as_of_days(shadow, folder) -> Path:
     return folder / "days.yaml"
 
 
-@pytest.mark.skipif(browser.CHROMIUM is None, reason=browser.MISSING)
 def test_a_browser_shows_the_page_and_has_nothing_to_complain_of(shadow, as_of_days, folder):
     file, grounds = folder / "report.html", {}
     command = [str(gateway.binary()), "report", "number", "--config", str(as_of_days)]

@@ -4,14 +4,12 @@ import pytest
 
 import gateway
 import matrix
-import node_clients
 from conftest import run_clients
 
 HELLO = {"messages": [{"role": "user", "content": "hello"}]}
-WITH_NODE = pytest.mark.skipif(not node_clients.is_installed(), reason=node_clients.MISSING)
-ENVIRONMENTS = ["py3", "py2", pytest.param("node", marks=WITH_NODE)]
+ENVIRONMENTS = ["py3", "py2", "node"]
 PYTHON = ["py3 openai.chat", "py2 openai.chat", "py2 databricks.chat", "py3 mlflow", "py3 curl"]
-WHO = [*PYTHON, pytest.param("node openai.chat", marks=WITH_NODE)]
+WHO = [*PYTHON, "node openai.chat"]
 REFUSED = {"token": ("wrong", "app", 401), "model": (gateway.TOKEN, "nobody", 404)}
 
 
@@ -19,7 +17,7 @@ REFUSED = {"token": ("wrong", "app", 401), "model": (gateway.TOKEN, "nobody", 40
 def met(cutover):
     """The answers to all questions of this file, by `<environment> <client> <question>`."""
     base = {"token": gateway.TOKEN, "model": "app", "dialect": "chat_completions", "stream": False, "body": HELLO}
-    cases: dict[str, list[dict]] = {"py3": [], "py2": []} | ({"node": []} if node_clients.is_installed() else {})
+    cases: dict[str, list[dict]] = {"py3": [], "py2": [], "node": []}
 
     def ask(environment: str, question: str, client: str, path: str, **fields) -> None:
         case = {"id": f"{environment} {client} {question}", "client": client, "url": cutover + path, **base, **fields}
@@ -32,8 +30,7 @@ def met(cutover):
         ask("py3", question, "openai.chat", "/v1", **wrong)
         ask("py2", question, "openai.chat", "/serving-endpoints", **wrong)
         ask("py2", question, "databricks.chat", "", **wrong)
-        if "node" in cases:
-            ask("node", question, "openai.chat", "/v1", **wrong)
+        ask("node", question, "openai.chat", "/v1", **wrong)
         ask("py3", question, "mlflow", "", dialect="chat_agent", **wrong)
         ask("py3", question, "curl", "/v1/chat/completions", names_model=True, **wrong)
     return run_clients(cases)
