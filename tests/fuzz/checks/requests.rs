@@ -3,7 +3,7 @@
 use cutover::dialect::{self, Dialect, Responses, Target};
 use cutover::ir::{Body, Request};
 
-use super::{client, is_object};
+use super::{client, is_alike, is_object};
 
 /// The first byte is the client's dialect.
 pub fn check(data: &[u8]) {
@@ -35,11 +35,14 @@ fn write(request: &Request<'_>, backend: &dyn Dialect, alike: bool) -> Option<Ve
     Some(sent)
 }
 
-/// What is written for a server of the client's own dialect, read as that server's client and written again, is the same.
+/// What is written for a server of the client's own dialect, read as that server's client and written again, says the same:
+/// escapes pass as they came (`\/`) where nobody has to look at a text.
 fn again(dialect: &dyn Dialect, sent: &[u8]) {
     let text = String::from_utf8_lossy(sent);
     let body = Body::parse(sent).unwrap();
     let request = dialect.read_request(&body).unwrap_or_else(|error| panic!("{error} in {text}"));
     let twice = write(&request, dialect, true).unwrap_or_else(|| panic!("it is refused the second time: {text}"));
-    assert_eq!(String::from_utf8_lossy(&twice), text, "{}", dialect.name());
+    if !is_alike(&twice, sent) {
+        assert_eq!(String::from_utf8_lossy(&twice), text, "{}", dialect.name());
+    }
 }
