@@ -7,13 +7,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 use crate::config::ClientTimeouts;
+
+/// Most bytes of one read. hyper has as much room for the next read as the last ones filled, and it has it while an answer
+/// streams: what a large request leaves behind on an open stream is this much and no more.
+const AT_ONCE: u64 = (16 << 10) - 1;
 
 /// Between requests.
 const IDLE: u32 = 0;
@@ -55,7 +59,7 @@ pub(super) type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// A socket under the deadlines for heads, for silence between requests and for writes.
 pub(super) struct Paced {
-    stream: Stream,
+    stream: Take<Stream>,
     clock: Clock,
     /// Bytes read while the protocol was found out.
     begun: Vec<u8>,
@@ -79,7 +83,7 @@ impl Paced {
         let ClientTimeouts { head, idle, send, .. } = *timeouts;
         let since = Instant::now();
         Self {
-            stream,
+            stream: stream.take(AT_ONCE),
             clock: Clock(Arc::new(AtomicU32::new(HEAD))),
             begun: Vec::new(),
             given: 0,
@@ -105,6 +109,7 @@ impl Paced {
     /// Reads more of it; false at the end of the stream.
     pub(super) async fn read_more(&mut self) -> io::Result<bool> {
         let until = self.since + self.head;
+        self.stream.set_limit(AT_ONCE);
         match tokio::time::timeout_at(until, self.stream.read_buf(&mut self.begun)).await {
             Ok(read) => Ok(read? > 0),
             Err(_) => Err(late("no request in time")),
@@ -113,6 +118,7 @@ impl Paced {
 
     fn poll_socket(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
+        self.stream.set_limit(AT_ONCE);
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if buffer.filled().len() > before && self.clock.now() & STATE == IDLE {
             self.clock.turn(HEAD);
@@ -188,16 +194,16 @@ impl AsyncRead for Paced {
 
 impl AsyncWrite for Paced {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let write = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let write = Pin::new(self.stream.get_mut()).poll_write(cx, bytes);
         self.poll_timed(cx, write)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(self.stream.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(self.stream.get_mut()).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -205,11 +211,11 @@ impl AsyncWrite for Paced {
         cx: &mut Context<'_>,
         pieces: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let write = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
+        let write = Pin::new(self.stream.get_mut()).poll_write_vectored(cx, pieces);
         self.poll_timed(cx, write)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.get_ref().is_write_vectored()
     }
 }

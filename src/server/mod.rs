@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,10 +114,12 @@ impl Server {
         let (stopping, cut) = (Ending::default(), Ending::default());
         while let Some(stream) = self.accept(&places, &stop).await {
             let (stream, place) = stream;
-            let connection =
-                connect(stream, self.tls.clone(), Arc::clone(&handler), self.limits, self.timeouts, stopping.clone());
+            let (tls, handler, stopping) = (self.tls.clone(), Arc::clone(&handler), stopping.clone());
+            let (limits, timeouts) = (self.limits, self.timeouts);
             let (cut, open) = (cut.clone(), Open::count(&self.connections));
             tasks.spawn(async move {
+                // Made here: a task has room for what it is given beside what it waits for, as long as it lives.
+                let connection = pin!(connect(stream, tls, handler, limits, timeouts, stopping));
                 let _ = cut.unless(connection).await;
                 drop((place, open));
             });
