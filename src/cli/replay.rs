@@ -1,6 +1,7 @@
 //! `cutover replay`: recorded requests to the candidate, and the report, before any live traffic.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use clap::Args;
 use http::HeaderValue;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use tokio::task::JoinSet;
 
 use super::report::{Form, write};
@@ -212,10 +213,13 @@ fn report(replay: &Replay, options: &Options, progress: &Progress) -> Report {
 
 /// Drawn on a terminal alone.
 fn bar(all: u64, done: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {per_sec}  {eta} left");
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {rate}  {eta} left");
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _ = write!(out, "{:.1}/s", state.per_sec());
+    };
     let bar = ProgressBar::new(all).with_position(done);
     match style {
-        Ok(style) => bar.with_style(style),
+        Ok(style) => bar.with_style(style.with_key("rate", rate)),
         Err(_) => bar,
     }
 }

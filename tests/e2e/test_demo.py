@@ -1,9 +1,14 @@
 """The demo's own words: what it prints works as printed, and its report finds where the App is unlike."""
 
+import fcntl
 import json
+import os
+import pty
 import re
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -53,3 +58,38 @@ def test_mlflow_evaluates_what_is_exported(shown, tmp_path):
     assert scores["same_text/mean"] == pytest.approx(1 - measures["text_exact"]["raw"])
     assert scores["same_calls/mean"] == pytest.approx(1 - measures["tool_arguments"]["raw"])
     assert 0 < scores["same_text/mean"] < 1 and 0 < scores["same_calls/mean"] < 1
+
+
+def test_a_replay_shows_on_a_terminal_how_far_it_is(shown, tmp_path):
+    """What was mirrored, once more: a bar that grows and goes, and the report where it was asked for."""
+    shown.settled()
+    pairs, report = tmp_path / "pairs.jsonl", tmp_path / "report.json"
+    demo.run([*shown.report, "--export", str(pairs)])
+    binary, *_, config = shown.report
+    command = [binary, "replay", str(pairs), "--route", "support", "--config", config, "--rate", "20"]
+    seen = on_a_terminal([*command, "--output", str(report)])
+    drawn = re.findall(r"(█*)[^█]*? (\d+)/(\d+)  \S+  \S+ left", seen)
+    assert {int(of) for _, _, of in drawn} == {shown.mirrored}, seen
+    grown = [int(done) for _, done, _ in drawn]
+    assert len(set(grown)) > 5 and grown == sorted(grown), seen
+    assert len(drawn[-1][0]) > 2 * len(drawn[0][0]), seen
+    assert f"{shown.mirrored} compared" in seen.splitlines()[-1], seen
+    assert json.loads(report.read_text())["judgement"]["exchanges"] == shown.mirrored
+
+
+def on_a_terminal(command):
+    """What a command writes to a terminal of 100 columns."""
+    terminal, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    with subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env={**os.environ, "TERM": "xterm"}) as process:
+        os.close(its)
+        seen = b""
+        # Linux says so by an error when the last who could write has gone.
+        while True:
+            try:
+                seen += os.read(terminal, 4096)
+            except OSError:
+                break
+    os.close(terminal)
+    assert process.returncode == 0, seen.decode()
+    return seen.decode().replace("\r\n", "\n")
