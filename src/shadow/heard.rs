@@ -22,7 +22,7 @@ const AT_ONCE: u64 = 64 << 10;
 /// once: some 5,000 events.
 const PER_SECOND: u64 = 1 << 20;
 
-/// Bytes that are looked at in one go: some fifty events. No client waits longer for a copy than that takes.
+/// Bytes that are looked at in one go: some fifty events. No other copy waits longer than that takes.
 const PIECE: usize = 4 << 10;
 
 /// The turns in which streams are read that say more than agents do: whoever floods gets a hundredth of the processor, for
@@ -104,7 +104,7 @@ async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds
         if transcoder.received() > FRAMING * bounds.answer as u64 {
             transcoder.fail(Error::new(Kind::BackendGarbage, "the stream goes on without an end"));
         }
-        // Clients' tasks have their turn between any two pieces, and a flood has to wait.
+        // Other copies have their turn between any two pieces, and a flood has to wait.
         let piece = transcoder.received() - seen;
         (seen, free) = (seen + piece, free.saturating_sub(piece));
         if free > 0 && !feed.is_behind() {

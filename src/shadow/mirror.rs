@@ -67,7 +67,7 @@ pub(super) struct Shared {
 }
 
 impl Mirror {
-    /// The mirror of a route, if it has one, with its worker started; needs a tokio runtime. `places` are the paths that
+    /// The mirror of a route, if it has one, with its worker started. `places` are the paths that
     /// a conversation's key is read from. Counts go on from those of `previous`.
     ///
     /// # Errors
@@ -123,7 +123,7 @@ impl Mirror {
             comparing: Semaphore::new(1),
         });
         let (queue, jobs) = mpsc::channel(shadow.limits.queue);
-        workers.start(worker::run(Arc::clone(&shared), jobs, workers.clone()));
+        workers.start(worker::run(Arc::clone(&shared), jobs, workers.clone()))?;
         let sample = Sample::new(shadow.sample, "shadow", &route.name);
         let noise = Sample::new(shadow.noise, "noise", &route.name);
         Ok(Some(Arc::new(Self { shared, sample, noise, queue })))

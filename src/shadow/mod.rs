@@ -3,8 +3,8 @@
 //! A [`Mirror`] belongs to a route. When a request has been routed, [`Mirror::admit`] says whether it is one to copy and
 //! hands out a [`Ticket`] if it is; when the client has its whole answer, [`Ticket::end`] puts the copy into a bounded
 //! queue. Neither ever waits. A worker takes copies out again and sends each, in the candidate's dialect, with its
-//! credential and over connections of the mirror's own, so nothing that the candidate does reaches a client: not a
-//! candidate that is down, nor one that hangs, sends garbage or never ends.
+//! credential, over connections of the mirror's own and on threads to which clients are preferred, so nothing that the
+//! candidate does reaches a client: not a candidate that is down, nor one that hangs, sends garbage or never ends.
 //!
 //! What is worth comparing: an exchange that the primary ended, well or not. A client that leaves early leaves half an
 //! answer, and a request that was refused before any agent saw it has none; both are counted and compared with nothing.
@@ -12,6 +12,7 @@
 //! Every request is counted once, by its [`Fate`]; the counts add up to the requests.
 
 mod account;
+mod background;
 mod budget;
 mod copy;
 mod exchange;

@@ -130,7 +130,7 @@ async fn mirror(shared: &Arc<Shared>, mut job: Job, workers: &Workers) {
     job.place.fate = Fate::Mirrored;
     settle(shared, &job.original, &heard);
     let Job { place, original, primary, .. } = job;
-    // Comparing may take a while, and clients are served by the threads that are left. The semaphore is never closed.
+    // Comparing may take a while: one at a time, and other copies are heard meanwhile. The semaphore is never closed.
     let _turn = shared.comparing.acquire().await;
     let asks = shared.opinions.place();
     let ledger = Arc::clone(&shared.ledger);

@@ -98,6 +98,18 @@ async fn at(name: &str, legacy: &Fake, app: SocketAddr, fails: bool) {
     assert!(grown < GROWTH, "{name}: it grew by {grown} MiB");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn whatever_copies_take_clients_go_first() {
+    let (legacy, app) = (legacy().await, legacy().await);
+    let process = Process::serve(prepared("shadow-first", &config(&legacy, app.address, ""))).await;
+    clients(&process, 4, "hi").await;
+    until(async || process.report()["judgement"]["exchanges"] == 4).await;
+    let (copies, own) = (process.niceness("shadow"), process.niceness("cutover"));
+    assert!(!copies.is_empty() && copies.iter().all(|nice| *nice == 19), "{copies:?}");
+    assert!(!own.is_empty() && own.iter().all(|nice| *nice < 19), "{own:?}");
+}
+
 #[tokio::test]
 async fn a_candidate_that_is_down() {
     let mut app = Fake::start(Vec::new()).await;

@@ -128,6 +128,18 @@ impl Process {
         peak.parse::<u64>().unwrap() / 1024
     }
 
+    /// The niceness of its threads of that name.
+    pub fn niceness(&self, thread: &str) -> Vec<i32> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let stats = threads.filter_map(|thread| std::fs::read_to_string(thread.ok()?.path().join("stat")).ok());
+        // The name stands in brackets; behind it the niceness is the 17th field (proc_pid_stat(5)).
+        let named = stats.filter_map(|stat| {
+            let (name, fields) = stat.split_once('(')?.1.rsplit_once(") ")?;
+            (name == thread).then(|| fields.split(' ').nth(16)?.parse().ok())?
+        });
+        named.collect()
+    }
+
     /// Leaves its folder where it is, for the next one.
     pub fn leave(mut self) -> PathBuf {
         std::mem::take(&mut self.folder)
