@@ -36,3 +36,10 @@ pub fn command_on(core: usize, program: impl AsRef<std::ffi::OsStr>) -> Command 
     command.arg("--cpu-list").arg(core.to_string()).arg(program);
     command
 }
+
+/// The same, for what runs only while nothing else wants the core.
+pub fn command_when_idle(core: usize, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new("chrt");
+    command.args(["--idle", "0", "taskset", "--cpu-list"]).arg(core.to_string()).arg(program);
+    command
+}

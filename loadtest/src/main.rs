@@ -37,14 +37,20 @@ enum Command {
         #[arg(long)]
         cutover: PathBuf,
     },
-    /// What a mirror costs clients when its target is not well, beside nginx's: prints a table, under four minutes
+    /// What a mirror costs clients when its target is not well, beside nginx's: prints a table, in ten minutes
     Mirror {
         /// The `cutover` binary
         #[arg(long)]
         cutover: PathBuf,
         /// How often each is measured
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=50))]
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=50))]
         rounds: u16,
+        /// What the target does; everything if left out
+        #[arg(long, value_delimiter = ',')]
+        targets: Vec<mirror::Target>,
+        /// Only Cutover, without nginx beside it
+        #[arg(long)]
+        alone: bool,
     },
     /// A mirror's target
     Target {
@@ -138,7 +144,7 @@ fn main() -> ExitCode {
         Command::Compare(options) => compare(options),
         Command::Report { results, readme } => report::again(&results, readme.as_deref()),
         Command::Smoke { cutover } => smoke::run(cutover),
-        Command::Mirror { cutover, rounds } => mirrored(cutover, rounds.into()),
+        Command::Mirror { cutover, rounds, targets, alone } => mirrored(cutover, rounds.into(), &targets, alone),
         Command::Target { listen, does } => mirror::target_at(listen, does),
         Command::Upstream { listen } => upstream_at(listen),
         Command::Relay { listen, upstream } => relay::serve(listen, upstream),
@@ -168,8 +174,9 @@ fn compare(options: Compare) -> anyhow::Result<()> {
     report::write(&results, &options.out, options.readme.as_deref())
 }
 
-fn mirrored(cutover: PathBuf, rounds: usize) -> anyhow::Result<()> {
-    let table = mirror::run(&here(cutover)?, rounds, &mut tell)?;
+fn mirrored(cutover: PathBuf, rounds: usize, targets: &[mirror::Target], alone: bool) -> anyhow::Result<()> {
+    let targets = if targets.is_empty() { &mirror::Target::ALL } else { targets };
+    let table = mirror::run(&here(cutover)?, rounds, targets, alone, &mut tell)?;
     write!(std::io::stdout(), "{table}")?;
     Ok(())
 }

@@ -12,6 +12,7 @@ pub(super) fn markdown(rows: &[Row]) -> String {
     );
     for row in rows {
         let without = rows.iter().find(|other| other.program.name == row.program.name && other.target.is_none());
+        let again = row.target.is_none() && without.is_some_and(|without| !std::ptr::eq(row, without));
         let ratio = |of: fn(&Seen) -> f64| {
             let before = without.map_or(&[][..], |row| &row.rounds);
             let ratios = row.rounds.iter().zip(before).map(|(now, before)| of(now) / of(before));
@@ -25,9 +26,10 @@ pub(super) fn markdown(rows: &[Row]) -> String {
         };
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {} | {} | {:.2} ms | {:.0} % | {:.0} |",
+            "| {} | {}{} | {} | {} | {} | {:.2} ms | {:.0} % | {:.0} |",
             row.program.name,
             row.told(),
+            if again { ", again" } else { "" },
             cell(|seen| seen.plain),
             cell(|seen| seen.streams),
             cell(|seen| seen.next),
@@ -60,8 +62,13 @@ mod tests {
             target,
             rounds: rounds.iter().copied().map(seen).collect(),
         };
-        let rows = [row(None, &[100.0, 200.0, 300.0]), row(Some(Target::Hung), &[110.0, 220.0, 600.0])];
+        let rows = [
+            row(None, &[100.0, 200.0, 300.0]),
+            row(Some(Target::Hung), &[110.0, 220.0, 600.0]),
+            row(None, &[100.0, 210.0, 330.0]),
+        ];
         let text = markdown(&rows);
         assert!(text.contains("| Cutover | hung | 1.10x (0.22 ms) | 1.00x (50.00 ms) | none |"), "{text}");
+        assert!(text.contains("| Cutover | no mirror, again | 1.05x (0.21 ms) |"), "{text}");
     }
 }
