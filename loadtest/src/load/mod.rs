@@ -16,14 +16,17 @@ mod lane;
 mod outcome;
 
 use lane::{Lane, News};
-pub use outcome::Times;
-use outcome::{Fault, Outcome};
+use outcome::Fault;
+pub use outcome::{Outcome, Times};
 
 /// Most connections of a run.
 pub const CONNECTIONS: usize = 8_192;
 
 /// Longest time of a run, and of what comes before it counts.
 pub const LONGEST: u64 = 600 * SECOND;
+
+/// How much of a run is one slice of its latencies.
+const SLICE: u64 = 500 * MILLISECOND;
 
 /// What is sent where, how, and for how long.
 #[derive(Clone, Debug)]
@@ -75,7 +78,7 @@ pub fn run(spec: &Spec, edge: &mut dyn FnMut(Edge)) -> io::Result<Outcome> {
     let mut client = Client::connect(spec)?;
     let begin = client.started + spec.warm.min(LONGEST);
     let end = begin + spec.time.min(LONGEST);
-    let mut counting = false;
+    let (mut counting, mut slice) = (false, begin + SLICE);
     loop {
         let now = clock::now();
         if !counting && now >= begin {
@@ -83,9 +86,14 @@ pub fn run(spec: &Spec, edge: &mut dyn FnMut(Edge)) -> io::Result<Outcome> {
             client.outcome.restart();
             edge(Edge::Begin);
         }
+        if now >= slice {
+            client.outcome.cut();
+            slice += SLICE;
+        }
         let enough = client.outcome.answers + client.outcome.events >= spec.least || now >= begin + LONGEST;
         if now >= end && enough {
             edge(Edge::End);
+            client.outcome.cut();
             client.outcome.finish(client.lanes.iter().filter(|lane| lane.is_open()).count(), now - begin);
             return Ok(client.outcome);
         }

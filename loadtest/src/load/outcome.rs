@@ -35,6 +35,9 @@ pub struct Outcome {
     /// How long it counted.
     pub time: u64,
     latency: Histogram<u64>,
+    /// The same of the present slice, and the slowest hundredth of each before it.
+    slice: Histogram<u64>,
+    slices: Vec<u64>,
     first: Histogram<u64>,
     event: Histogram<u64>,
 }
@@ -51,7 +54,8 @@ pub struct Times {
 }
 
 impl Outcome {
-    pub(super) fn new() -> io::Result<Self> {
+    /// Nothing yet.
+    pub fn new() -> io::Result<Self> {
         let histogram = || Histogram::new_with_bounds(1, LONGEST, 3).map_err(io::Error::other);
         Ok(Self {
             answers: 0,
@@ -60,24 +64,52 @@ impl Outcome {
             open: 0,
             time: 0,
             latency: histogram()?,
+            slice: histogram()?,
+            slices: Vec::new(),
             first: histogram()?,
             event: histogram()?,
         })
     }
 
+    /// Adds what another run saw.
+    pub fn add(&mut self, other: &Self) -> anyhow::Result<()> {
+        self.answers += other.answers;
+        self.events += other.events;
+        self.time += other.time;
+        for (all, more) in self.faults.iter_mut().zip(&other.faults) {
+            *all += more;
+        }
+        self.latency.add(&other.latency)?;
+        self.slices.extend(&other.slices);
+        self.first.add(&other.first)?;
+        self.event.add(&other.event)?;
+        Ok(())
+    }
+
     /// Nothing so far counts.
     pub(super) fn restart(&mut self) {
         (self.answers, self.events, self.faults) = (0, 0, [0; 3]);
-        [&mut self.latency, &mut self.first, &mut self.event].into_iter().for_each(Histogram::reset);
+        self.slices.clear();
+        [&mut self.latency, &mut self.slice, &mut self.first, &mut self.event].into_iter().for_each(Histogram::reset);
+    }
+
+    /// A slice of the run is over.
+    pub(crate) fn cut(&mut self) {
+        if !self.slice.is_empty() {
+            self.slices.push(self.slice.value_at_quantile(0.99));
+            self.slice.reset();
+        }
     }
 
     pub(super) fn finish(&mut self, open: usize, time: u64) {
         (self.open, self.time) = (open, time);
     }
 
-    pub(super) fn answered(&mut self, latency: u64) {
+    /// An answer that took so many nanoseconds.
+    pub(crate) fn answered(&mut self, latency: u64) {
         self.answers += 1;
         self.latency.saturating_record(latency);
+        self.slice.saturating_record(latency);
     }
 
     pub(super) fn first(&mut self, latency: u64) {
@@ -100,6 +132,15 @@ impl Outcome {
     /// From a request's intended time to its answer's end.
     pub fn latency(&self) -> Times {
         times(&self.latency)
+    }
+
+    /// The slowest hundredth of a slice in the middle of all slices, in microseconds: one bad moment of the machine is one
+    /// bad slice and no more.
+    #[expect(clippy::cast_precision_loss, reason = "times of a run fit")]
+    pub fn p99_of_slices(&self) -> f64 {
+        let mut slices = self.slices.clone();
+        slices.sort_unstable();
+        slices.get(slices.len() / 2).map_or(0.0, |middle| *middle as f64 / 1_000.0)
     }
 
     /// The longest of those, in microseconds.

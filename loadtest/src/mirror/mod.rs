@@ -1,6 +1,7 @@
 //! What a mirror costs clients while its target is well, down, hung, slow, resetting, sending garbage or without end: each
 //! beside the same program without a mirror, in the same round, and nginx's `mirror` beside Cutover's.
 
+use std::io;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Child;
@@ -8,7 +9,7 @@ use std::process::Child;
 use crate::clock::{MILLISECOND, SECOND};
 use crate::compare::{Upstream, ask_until_answered, free_port};
 use crate::cores::{self, Cores};
-use crate::load::{self, Edge, Spec};
+use crate::load::{self, Edge, Outcome, Spec};
 use crate::loopback::Loopback;
 use crate::peers::{Here, MODEL};
 use crate::process;
@@ -42,6 +43,12 @@ const TIMES: Times = Times {
     next: 800 * MILLISECOND,
 };
 
+impl Times {
+    fn half(self) -> Self {
+        Self { plain: self.plain / 2, streams: self.streams / 2, next: self.next / 2, ..self }
+    }
+}
+
 /// Short enough for a test, and long enough that everything is seen to work.
 const SMOKE: Times = Times {
     aside: false,
@@ -58,32 +65,44 @@ const STREAMS: u64 = 400;
 /// Connections at a rate.
 const CONNECTIONS: usize = 64;
 
-/// What a measurement saw, in microseconds.
-#[derive(Clone, Copy, Debug, Default)]
+/// What was seen in all rounds together.
 struct Seen {
-    /// Of a hundred plain answers the slowest but one.
-    plain: f64,
-    /// The same of streams that take 50 ms.
-    streams: f64,
-    /// The same of a connection that asks again as soon as it has its answer.
-    next: f64,
-    /// The slowest of those.
-    longest: f64,
-    /// The part of all requests at a rate that were answered in time.
-    answered: f64,
-    /// Answers that were none.
-    errors: u64,
+    /// Plain answers at a rate.
+    plain: Outcome,
+    /// Streams that take 50 ms, at a rate.
+    streams: Outcome,
+    /// A connection that asks again as soon as it has its answer.
+    next: Outcome,
     /// Requests that the target got.
     copies: u64,
 }
 
-/// One program with one target, or without a mirror, round by round.
+/// One program with one target.
 struct Row {
     program: &'static Program,
-    /// None without a mirror: first what all else is held against, and at the end once more, to see how far two
-    /// measurements of the same thing are apart.
+    /// None without a mirror: the same thing measured twice, to see how far two measurements are apart.
     target: Option<Target>,
-    rounds: Vec<Seen>,
+    with: Seen,
+    /// Without a mirror: half of it before and half of it after each round, for a machine has better and worse minutes.
+    without: Seen,
+}
+
+impl Seen {
+    fn new() -> io::Result<Self> {
+        Ok(Self { plain: Outcome::new()?, streams: Outcome::new()?, next: Outcome::new()?, copies: 0 })
+    }
+
+    /// The part of all requests at a rate that were answered in time.
+    #[expect(clippy::cast_precision_loss, reason = "requests of minutes")]
+    fn answered(&self) -> f64 {
+        let part = |seen: &Outcome, rate: u64| seen.answers as f64 * SECOND as f64 / (rate * seen.time) as f64;
+        part(&self.plain, RATE).min(part(&self.streams, STREAMS))
+    }
+
+    /// Answers that were none.
+    fn errors(&self) -> u64 {
+        self.plain.errors() + self.streams.errors() + self.next.errors()
+    }
 }
 
 /// Measures everything and returns the table.
@@ -104,12 +123,10 @@ pub fn smoke(cutover: PathBuf) -> anyhow::Result<()> {
     let targets = [Target::Well, Target::Down, Target::Garbage];
     let programs: Vec<_> = PROGRAMS.iter().collect();
     let rows = measure(&crate::here(cutover)?, 1, &programs, &targets, SMOKE, &mut |_| {})?;
-    for row in rows.iter().filter(|row| row.program.name == "Cutover") {
-        for seen in &row.rounds {
-            anyhow::ensure!(seen.errors == 0 && seen.next > 0.0, "{:?}: {seen:?}", row.target);
-            let reached = row.target.is_some_and(|target| target != Target::Down);
-            anyhow::ensure!((seen.copies > 0) == reached, "{:?}: {} copies", row.target, seen.copies);
-        }
+    for Row { target, with, without, .. } in rows.iter().filter(|row| row.program.name == "Cutover") {
+        anyhow::ensure!(with.errors() + without.errors() == 0 && with.next.answers > 0, "{target:?}: not answered");
+        let reached = target.is_some_and(|target| target != Target::Down);
+        anyhow::ensure!((with.copies > 0) == reached, "{target:?}: {} copies", with.copies);
     }
     anyhow::ensure!(table::markdown(&rows).lines().count() > rows.len(), "the table is not whole");
     crate::tell(&format!("smoke: mirrors of {} kinds, no client noticed", targets.len()));
@@ -130,35 +147,59 @@ fn measure(
     let scratch = std::env::temp_dir().join(format!("loadtest-mirror-{}", std::process::id()));
     let mut rows: Vec<Row> = Vec::new();
     for program in programs.iter().copied().filter(|program| program.is_there(here)) {
-        let all = std::iter::once(None).chain(targets.iter().copied().map(Some)).chain(std::iter::once(None));
-        rows.extend(all.map(|target| Row { program, target, rounds: Vec::new() }));
-    }
-    for round in 0..rounds {
-        for (place, row) in rows.iter_mut().enumerate() {
-            let running = Mirrored::start(row.target, cores.rest, times.aside)?;
-            let folder = scratch.join(format!("{round}-{place}"));
-            std::fs::create_dir_all(&folder)?;
-            let fronts = Fronts {
-                folder: &folder,
-                core: cores.peer,
-                listen: free_port()?,
-                upstream: upstream.at,
-                to: running.at,
-            };
-            let front = (row.program.start)(here, &fronts)?;
-            let mut seen = see(front.at, times)?;
-            drop(front);
-            seen.copies = running.copies();
-            tell(&format!("round {}: {}, {}: {seen:?}", round + 1, row.program.name, row.told()));
-            row.rounds.push(seen);
+        for target in std::iter::once(None).chain(targets.iter().copied().map(Some)) {
+            rows.push(Row { program, target, with: Seen::new()?, without: Seen::new()? });
         }
     }
-    std::fs::remove_dir_all(&scratch)?;
+    let bench = Bench { here, upstream: &upstream, cores, aside: times.aside, scratch };
+    for round in 0..rounds {
+        for row in &mut rows {
+            bench.measure(row.program, None, times.half(), &mut row.without)?;
+            bench.measure(row.program, row.target, times, &mut row.with)?;
+            bench.measure(row.program, None, times.half(), &mut row.without)?;
+            tell(&format!("round {}: {}", round + 1, table::line(row)));
+        }
+    }
     Ok(rows)
 }
 
+/// Where it is measured.
+struct Bench<'b> {
+    here: &'b Here,
+    upstream: &'b Upstream,
+    cores: Cores,
+    aside: bool,
+    scratch: PathBuf,
+}
+
+impl Bench<'_> {
+    /// Starts a program with its target, or without a mirror, and sends all three loads.
+    fn measure(
+        &self,
+        program: &Program,
+        target: Option<Target>,
+        times: Times,
+        seen: &mut Seen,
+    ) -> anyhow::Result<()> {
+        let running = Mirrored::start(target, self.cores.rest, self.aside)?;
+        std::fs::create_dir_all(&self.scratch)?;
+        let fronts = Fronts {
+            folder: &self.scratch,
+            core: self.cores.peer,
+            listen: free_port()?,
+            upstream: self.upstream.at,
+            to: running.at,
+        };
+        let front = (program.start)(self.here, &fronts)?;
+        see(front.at, times, seen)?;
+        drop(front);
+        seen.copies += running.copies();
+        Ok(std::fs::remove_dir_all(&self.scratch)?)
+    }
+}
+
 /// Sends all three loads.
-fn see(at: Loopback, times: Times) -> anyhow::Result<Seen> {
+fn see(at: Loopback, times: Times, seen: &mut Seen) -> anyhow::Result<()> {
     let request = |stream: bool| {
         // The paths that both programs are configured for.
         let path = if stream { start::STREAMS } else { start::PLAIN };
@@ -178,26 +219,9 @@ fn see(at: Loopback, times: Times) -> anyhow::Result<Seen> {
         };
         load::run(&spec, &mut |_: Edge| {})
     };
-    let plain = send(false, Some(RATE), times.plain)?;
-    let streams = send(true, Some(STREAMS), times.streams)?;
-    let next = send(false, None, times.next)?;
-    #[expect(clippy::cast_precision_loss, reason = "requests of seconds")]
-    let part = |answers: u64, rate: u64, time: u64| answers as f64 * SECOND as f64 / (rate * time) as f64;
-    Ok(Seen {
-        plain: plain.latency().p99,
-        streams: streams.latency().p99,
-        next: next.latency().p99,
-        longest: next.longest(),
-        answered: part(plain.answers, RATE, plain.time).min(part(streams.answers, STREAMS, streams.time)),
-        errors: plain.errors() + streams.errors() + next.errors(),
-        copies: 0,
-    })
-}
-
-impl Row {
-    fn told(&self) -> &'static str {
-        self.target.map_or("no mirror", Target::name)
-    }
+    seen.plain.add(&send(false, Some(RATE), times.plain)?)?;
+    seen.streams.add(&send(true, Some(STREAMS), times.streams)?)?;
+    seen.next.add(&send(false, None, times.next)?)
 }
 
 /// The mirror's target, in a process of its own.
@@ -231,7 +255,7 @@ impl Mirrored {
         let said = child.stdout.take();
         let _ = process::end(child);
         let mut text = String::new();
-        let read = said.map(|mut said| std::io::Read::read_to_string(&mut said, &mut text));
+        let read = said.map(|mut said| io::Read::read_to_string(&mut said, &mut text));
         // Each request is a byte.
         if read.is_some_and(|read| read.is_ok()) { text.len() as u64 } else { 0 }
     }
