@@ -93,6 +93,7 @@ struct Contender {
     tree: Option<Tree>,
     request: Vec<u8>,
     upstream: Loopback,
+    mirrors: bool,
 }
 
 fn start_all(
@@ -152,6 +153,7 @@ fn start(here: &Here, program: &dyn Program, setting: &Setting<'_>, work: &Work)
         tree,
         request,
         upstream: setting.upstream,
+        mirrors: setting.task.mirror > 0,
     };
     contender.wait_until_it_answers()?;
     contender.cell.idle = tree.map_or(0, |tree| tree.taken().memory);
@@ -211,8 +213,13 @@ impl Contender {
                 }
             }
         })?;
-        let [first, last] = taken;
-        let [before, after] = copies;
+        let [first, mut last] = taken;
+        let [before, mut after] = copies;
+        if self.mirrors {
+            // Copies that are late are this run's cost, and must not become the next one's.
+            after = self.last_copies(after);
+            last.cpu = self.tree.map_or(last.cpu, |tree| tree.taken().cpu);
+        }
         Ok(Sample {
             copies: after - before,
             seconds: outcome.time as f64 / SECOND as f64,
@@ -227,6 +234,22 @@ impl Contender {
             first_event: outcome.first_event(),
             event: outcome.event_time(),
         })
+    }
+
+    /// How many copies have reached the upstream when no more come.
+    fn last_copies(&self, mut seen: u64) -> u64 {
+        const QUIET: Duration = Duration::from_millis(300);
+        const LONGEST: Duration = Duration::from_secs(20);
+        let began = Instant::now();
+        while began.elapsed() < LONGEST {
+            std::thread::sleep(QUIET);
+            let now = self.copies();
+            if now == seen {
+                break;
+            }
+            seen = now;
+        }
+        seen
     }
 
     /// How many copies have reached the upstream so far.
