@@ -174,13 +174,7 @@ struct Bench<'b> {
 
 impl Bench<'_> {
     /// Starts a program with its target, or without a mirror, and sends all three loads.
-    fn measure(
-        &self,
-        program: &Program,
-        target: Option<Target>,
-        times: Times,
-        seen: &mut Seen,
-    ) -> anyhow::Result<()> {
+    fn measure(&self, program: &Program, target: Option<Target>, times: Times, seen: &mut Seen) -> anyhow::Result<()> {
         let running = Mirrored::start(target, self.cores.rest, self.aside)?;
         std::fs::create_dir_all(&self.scratch)?;
         let fronts = Fronts {
