@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, timeout_at};
 
 use super::copy::Copy;
+use super::punctual::watched;
 use crate::compare::{Observed, Watch};
 use crate::dialect::{Dialect, Transcoder};
 use crate::error::{Error, Fault, Kind};
@@ -24,6 +25,9 @@ const PER_SECOND: u64 = 1 << 20;
 
 /// Bytes that are looked at in one go: some fifty events. No other copy waits longer than that takes.
 const PIECE: usize = 4 << 10;
+
+/// A tenth of its time is no difference to anybody, nor is this.
+const LATE: Duration = Duration::from_millis(5);
 
 /// The turns in which streams are read that say more than agents do: whoever floods gets a hundredth of the processor, for
 /// clients need it.
@@ -56,11 +60,26 @@ pub(super) struct Bounds<'f> {
     pub(super) flood: &'f Flood,
 }
 
-/// Sends a copy and hears the answer.
-pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds<'_>) -> Heard {
+/// Sends a copy and hears the answer. Nothing if this thread was so late that it cannot say how it ended: a deadline of ours
+/// that ran out meanwhile says nothing about the backend.
+pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds<'_>) -> Option<Heard> {
     let begun = Instant::now();
+    let (heard, late) = watched(Box::pin(hear(backend, copy, bounds, begun))).await;
+    let total = begun.elapsed().saturating_sub(heard.waited);
+    // What has come is read before a deadline is looked at, so a little lateness takes nothing from the backend.
+    if heard.ran_out && late > total / 2 {
+        return None;
+    }
+    Some(match late > LATE.max(total / 10) {
+        // An answer is an answer, but how soon it came is not known.
+        true => Heard { first_token: None, total: None, ..heard },
+        false => Heard { total: Some(total), ..heard },
+    })
+}
+
+async fn hear(backend: &Arc<Backend>, copy: Copy, bounds: Bounds<'_>, begun: Instant) -> Heard {
     let until = begun + bounds.deadline;
-    let mut heard = match timeout_at(until, call(backend, &copy.call)).await {
+    match timeout_at(until, call(backend, &copy.call)).await {
         Err(_) => Heard::failed(late(bounds)),
         Ok(Err(error)) => Heard::failed(error),
         Ok(Ok(reply)) if reply.form == Form::Plain => {
@@ -73,9 +92,7 @@ pub(super) async fn ask(backend: &Arc<Backend>, copy: Copy, bounds: Bounds<'_>) 
             }
         }
         Ok(Ok(reply)) => stream(backend, reply, copy, bounds, begun).await,
-    };
-    heard.total = begun.elapsed().saturating_sub(heard.waited);
-    heard
+    }
 }
 
 /// Calls, and once more if nobody can have acted on the first: live calls are made again as well, and a connection that was
@@ -121,7 +138,9 @@ async fn stream(backend: &Arc<Backend>, reply: Reply, copy: Copy, bounds: Bounds
     let heard = Heard::of(&transcoder.into_answer());
     let watch = std::mem::replace(&mut *lock(&watch), Watch::new(""));
     let faults = watch.end(&heard.observed);
-    Heard { observed: heard.observed.with_faults(faults), first_token, waited, ..heard }
+    // Who floods has made us late, and has not come to an end either way.
+    let ran_out = heard.ran_out && free > 0;
+    Heard { observed: heard.observed.with_faults(faults), first_token, waited, ran_out, ..heard }
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -139,9 +158,11 @@ pub(super) struct Heard {
     pub(super) tokens: Option<u64>,
     /// Until the agent said or did something; only of streams.
     pub(super) first_token: Option<Duration>,
-    /// In all, but for what we let it wait.
-    pub(super) total: Duration,
+    /// In all, but for what we let it wait; none if this thread was late.
+    total: Option<Duration>,
     waited: Duration,
+    /// It failed by a deadline of ours.
+    ran_out: bool,
 }
 
 impl Heard {
@@ -160,8 +181,9 @@ impl Heard {
             unwell: unwell.map(wait),
             tokens: answer.usage.map(|usage| usage.total).filter(|total| *total > 0),
             first_token: None,
-            total: Duration::ZERO,
+            total: None,
             waited: Duration::ZERO,
+            ran_out: failure.is_some_and(|error| is_timeout(error.kind())),
         }
     }
 
@@ -171,13 +193,20 @@ impl Heard {
 
     /// What is compared.
     pub(super) fn observed(self) -> Observed {
-        self.observed.timed(self.first_token, self.total)
+        match self.total {
+            Some(total) => self.observed.timed(self.first_token, total),
+            None => self.observed,
+        }
     }
 }
 
 /// Whether a failure says that a backend should be left alone.
 fn is_unwell(error: &Error) -> bool {
     error.facts().fault == Fault::Backend && error.kind() != Kind::AgentFailed
+}
+
+fn is_timeout(kind: Kind) -> bool {
+    matches!(kind, Kind::ConnectTimeout | Kind::FirstByteTimeout | Kind::IdleTimeout | Kind::TotalTimeout)
 }
 
 /// Reads a plain answer.

@@ -24,6 +24,7 @@ mod mirror;
 mod moments;
 mod opinions;
 mod pause;
+mod punctual;
 mod redact;
 mod replay;
 mod sample;

@@ -159,18 +159,32 @@ impl Replay {
             Answered::Observed(observed) => *observed,
             Answered::Raw { status, body } => self.read(status, &body, original.calls(), took),
         });
-        let Some(primary) = asked.or(recorded) else {
-            return Replayed::Left(Fate::NotEligible(Why::Untranslatable));
+        // This machine had no time to hear one of them: nothing is known of it.
+        let Some(candidate) = candidate else { return Replayed::Left(Fate::Shed) };
+        let primary = match asked {
+            Err(fate) => return Replayed::Left(fate),
+            Ok(asked) => asked.or(recorded),
         };
+        let Some(primary) = primary else { return Replayed::Left(Fate::NotEligible(Why::Untranslatable)) };
         let candidate = candidate.observed();
         let comparison = compare::compare(&primary, &candidate, &self.settings);
-        let again = again.map(|again| compare::compare(&primary, &again, &self.settings));
+        let again = again.ok().flatten().map(|again| compare::compare(&primary, &again, &self.settings));
         Replayed::Compared(Box::new(Compared { asked: asked_for(&original), primary, candidate, comparison, again }))
     }
 
-    async fn ask_primary(&self, original: &Original, prefix: &'static str, asks: bool) -> Option<Observed> {
-        let copy = asks.then(|| original.copy(&self.from, Isolation::new(prefix, &self.places), true))?.ok()?;
-        Some(heard::ask(&self.from, copy, self.bounds()).await.observed())
+    /// The primary's answer of today, if it is asked and can be.
+    async fn ask_primary(
+        &self,
+        original: &Original,
+        prefix: &'static str,
+        asks: bool,
+    ) -> Result<Option<Observed>, Fate> {
+        if !asks {
+            return Ok(None);
+        }
+        let Ok(copy) = original.copy(&self.from, Isolation::new(prefix, &self.places), true) else { return Ok(None) };
+        let heard = heard::ask(&self.from, copy, self.bounds()).await.ok_or(Fate::Shed)?;
+        Ok(Some(heard.observed()))
     }
 
     fn bounds(&self) -> Bounds<'_> {

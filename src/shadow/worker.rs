@@ -127,6 +127,11 @@ async fn mirror(shared: &Arc<Shared>, mut job: Job, workers: &Workers) {
         // Its copy has gone out, but nobody hears the answer: it is shed like those that still wait.
         () = workers.over() => return,
     };
+    let Some(heard) = heard else {
+        // It has gone out, but there was no time to hear it.
+        shared.budget.used(of_request(&job.original));
+        return job.place.fate = Fate::Shed;
+    };
     job.place.fate = Fate::Mirrored;
     settle(shared, &job.original, &heard);
     let Job { place, original, primary, .. } = job;
@@ -180,7 +185,10 @@ async fn again(shared: &Arc<Shared>, original: &Original, primary: usize, noise:
     if !shared.budget.take() {
         return None;
     }
-    let heard = heard::ask(primary, copy, shared.bounds()).await;
+    let Some(heard) = heard::ask(primary, copy, shared.bounds()).await else {
+        shared.budget.used(of_request(original));
+        return None;
+    };
     shared.budget.used(tokens(original, &heard));
     Some(heard)
 }
@@ -195,5 +203,10 @@ fn settle(shared: &Shared, original: &Original, heard: &Heard) {
 }
 
 fn tokens(original: &Original, heard: &Heard) -> u64 {
-    heard.tokens.unwrap_or_else(|| (original.body.len() + heard.observed.text().len()) as u64 / PER_TOKEN)
+    heard.tokens.unwrap_or_else(|| of_request(original) + heard.observed.text().len() as u64 / PER_TOKEN)
+}
+
+/// Tokens of a request, about.
+fn of_request(original: &Original) -> u64 {
+    original.body.len() as u64 / PER_TOKEN
 }

@@ -65,6 +65,38 @@ async fn what_gets_no_turn_before_the_end_is_counted_as_shed() {
     assert_eq!(reported(&process), (60, 0, 60));
 }
 
+/// A gateway that gets no time for a while, as on a machine with too much to do.
+async fn stands_still(name: &str, app: &Fake, deadline: &str) -> Process {
+    let legacy = legacy().await;
+    let mut process = Process::start(name, &config(&legacy, app, &format!("deadline: {deadline}"))).await;
+    ask(&process, 1).await;
+    while app.seen().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    process.signal("STOP");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    process.signal("CONT");
+    process.signal("TERM");
+    assert_eq!(process.ended().await, Some(0));
+    process
+}
+
+#[tokio::test]
+async fn a_candidate_is_not_late_because_the_gateway_was() {
+    let app = slow(Duration::from_millis(60)).await;
+    let process = stands_still("stop-late", &app, "10s").await;
+    assert_eq!(reported(&process), (1, 1, 0));
+    let times = process.report()["tally"]["measures"]["total_time"].clone();
+    assert!(times["different"].as_u64().unwrap_or(0) == 0, "{times}");
+}
+
+#[tokio::test]
+async fn a_deadline_that_ran_out_while_the_gateway_stood_still_is_not_the_candidates_failure() {
+    let app = Fake::start(vec![Step::Hang]).await;
+    let process = stands_still("stop-deadline", &app, "400ms").await;
+    assert_eq!(reported(&process), (1, 0, 1));
+}
+
 #[tokio::test]
 async fn a_second_signal_ends_the_wait_and_loses_no_count() {
     let (legacy, app) = (legacy().await, Fake::start(vec![Step::Hang]).await);
